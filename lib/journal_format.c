@@ -199,9 +199,8 @@ int journal_folder_open(const char *dir, const char *name, bool make)
     if (dir_fd < 0)
         return -1;
     /* The group shares the folder: writer and reader are two users. */
-    if (make && mkdirat(dir_fd, name, 0770) == 0)
-        (void)fchmodat(dir_fd, name, 02770, 0);
-    fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!make || mkdirat(dir_fd, name, 0770) != 0 || fchmodat(dir_fd, name, 02770, 0) == 0)
+        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     const int saved = errno;
 
