@@ -198,9 +198,13 @@ int journal_folder_open(const char *dir, const char *name, bool make)
 
     if (dir_fd < 0)
         return -1;
-    /* The group shares the folder: writer and reader are two users. */
-    if (!make || mkdirat(dir_fd, name, 0770) != 0 || fchmodat(dir_fd, name, 02770, 0) == 0)
-        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool made = make && mkdirat(dir_fd, name, 0770) == 0;
+
+    fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (made && fd >= 0 && fchmod(fd, 02770) != 0) { /* writer and reader share it by their group */
+        close(fd);
+        fd = -1;
+    }
 
     const int saved = errno;
 
