@@ -5,6 +5,10 @@
 #ifndef SINKHOLE_TESTS_JOURNAL_SAMPLE_H
 #define SINKHOLE_TESTS_JOURNAL_SAMPLE_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* nftw */
+#endif
+
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
