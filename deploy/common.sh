@@ -83,3 +83,27 @@ packages_install() {
     rm -f "$log"
     exec 7>&-
 }
+
+# Where everything is built; shared with build-unbound.
+base_make() {
+    base=${SINKHOLE_BUILD_DIR:-$repo/build}
+    mkdir -p "$base"
+    base=$(cd "$base" && pwd)
+    export SINKHOLE_BUILD_DIR=$base
+}
+
+unbound_tree() { "$repo/deploy/build-unbound" --variant "$1" | tail -n 1; }
+
+# configure_in FOLDER WORDS...: out of tree; again only when the words or configure changed
+configure_in() {
+    local dir=$base/$1
+    shift
+    mkdir -p "$dir"
+    cd "$dir"
+    if [ -f Makefile ] && [ config.status -nt "$repo/configure" ] &&
+        [ "$(cat .words 2>/dev/null)" = "$*" ]; then
+        return 0
+    fi
+    "$repo/configure" "$@"
+    printf '%s' "$*" >.words
+}
