@@ -13,6 +13,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "sinkhole/text.h"
+
 #define WORDS_MAX 8 /* of one ENUM row */
 #define TEXT_MAX 4096
 #define FOUND_MAX 64 /* octets of the offending text that are shown */
@@ -146,33 +148,6 @@ listen_to_cyaml(cyaml_log_t level, void *ctx, const char *format, va_list args)
     }
 }
 
-static unsigned edit_distance(const char *a, const char *b)
-{
-    unsigned row[64];
-    size_t len = strlen(b);
-
-    if (len >= 63 || strlen(a) >= 63)
-        return 63;
-    for (unsigned j = 0; j <= len; j++)
-        row[j] = j;
-    for (unsigned i = 0; a[i] != '\0'; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = i + 1;
-        for (unsigned j = 0; j < len; j++) {
-            unsigned best = diagonal + (a[i] != b[j]);
-
-            diagonal = row[j + 1];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (diagonal + 1 < best)
-                best = diagonal + 1;
-            row[j + 1] = best;
-        }
-    }
-    return row[len];
-}
-
 /* "did you mean X?" or the list of what there is. `section` "" : of section names. */
 static void suggest(const char *section, const char *key, char *buf, size_t size)
 {
@@ -183,14 +158,14 @@ static void suggest(const char *section, const char *key, char *buf, size_t size
     for (unsigned row = 0; section[0] != '\0' && row < SETTINGS_ROW_COUNT; row++) {
         if (strcmp(settings_sections[settings_rows[row].section].name, section) != 0)
             continue;
-        if (edit_distance(key, settings_rows[row].key) < best) {
-            best = edit_distance(key, settings_rows[row].key);
+        if (sinkhole_edit_distance(key, settings_rows[row].key) < best) {
+            best = sinkhole_edit_distance(key, settings_rows[row].key);
             nearest = settings_rows[row].key;
         }
     }
     for (unsigned i = 0; section[0] == '\0' && i < SETTINGS_SECTION_COUNT; i++)
-        if (edit_distance(key, settings_sections[i].name) < best) {
-            best = edit_distance(key, settings_sections[i].name);
+        if (sinkhole_edit_distance(key, settings_sections[i].name) < best) {
+            best = sinkhole_edit_distance(key, settings_sections[i].name);
             nearest = settings_sections[i].name;
         }
     if (nearest != NULL) {

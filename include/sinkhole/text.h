@@ -40,4 +40,7 @@ bool sinkhole_registrable(const struct sinkhole_suffixes *suffixes, const struct
 /* Version or date of the list for messages, never NULL. */
 const char *sinkhole_suffixes_version(const struct sinkhole_suffixes *suffixes);
 
+/* Changes of one octet that make `b` of `a`, for "did you mean"; words of 63 octets and more: 63. */
+unsigned sinkhole_edit_distance(const char *a, const char *b);
+
 #endif
