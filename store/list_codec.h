@@ -15,6 +15,8 @@
  *   sinkhole_list_follow_start(S); for each log entry _log_entry_id, _log_entry_set, _list_follow
  *   (which decodes, proves and appends to the overlay); sinkhole_overlay_settle; walk or merge.
  *
+ * Feeds and batches (JSON) are read by list_json.h.
+ *
  * Threads: an object belongs to one thread. Memory: a decoder holds one value's text, at most
  * SINKHOLE_LIST_TEXT_MAX; an overlay what its lines need, at most max_bytes.
  */
@@ -184,15 +186,5 @@ enum sinkhole_codec_status sinkhole_list_follow(struct sinkhole_list_follower *f
                                                 struct sinkhole_list_decoder *decoder,
                                                 const struct sinkhole_log_entry *entry,
                                                 struct sinkhole_overlay *overlay, bool *ret_whole);
-
-/* --- feeds and batches as JSON (values of their hashes) --- */
-/* False: not what the writer writes (bounds, ranges, enums are checked). */
-bool sinkhole_feed_from_json(const char *name, size_t name_len, const char *json, size_t len,
-                             struct sinkhole_feed *ret_feed);
-bool sinkhole_batch_from_json(const char *id, size_t id_len, const char *json, size_t len,
-                              struct sinkhole_batch *ret_batch);
-/* To be freed; NULL: no memory, or a text that is not UTF-8. */
-char *sinkhole_feed_to_json(const struct sinkhole_feed *feed);
-char *sinkhole_batch_to_json(const struct sinkhole_batch *batch);
 
 #endif
