@@ -16,6 +16,7 @@
 
 static const struct cli_command commands[] = {
     {"settings", cmd_settings, "show, check or explain the settings file"},
+    {"abi-check", cmd_abi_check, "may this Unbound load this module"},
     {"completion", cmd_completion, "words for the shell's Tab key"},
     {NULL, NULL, NULL},
 };
