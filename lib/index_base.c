@@ -67,7 +67,7 @@ enum sinkhole_build_status sinkhole_base_builder_finish(struct sinkhole_base_bui
                                                         const char *dir, uint64_t base_id,
                                                         const struct sinkhole_build_state *state)
 {
-    struct index_part parts[3];
+    struct index_part parts[INDEX_TABLE_PARTS];
     struct index_header header;
     char name[32], temporary[40];
     enum sinkhole_build_status status = table_builder_finish(&builder->table);
@@ -82,7 +82,7 @@ enum sinkhole_build_status sinkhole_base_builder_finish(struct sinkhole_base_bui
         index_header_init(&header, INDEX_MAGIC_BASE, builder->table.seed, state);
         header.base_id = base_id;
         index_table_parts(&builder->table, &header.table, parts);
-        status = index_file_write(dir, temporary, &header, parts, 3);
+        status = index_file_write(dir, temporary, &header, parts, INDEX_TABLE_PARTS);
     }
     if (status == SINKHOLE_BUILD_OK) {
         status = index_file_publish(dir, temporary, name, false);

@@ -178,12 +178,17 @@ void index_header_init(struct index_header *header, const char *magic, uint64_t 
 }
 
 void index_table_parts(const struct table_builder *builder, struct index_table *table,
-                       struct index_part parts[3])
+                       struct index_part parts[INDEX_TABLE_PARTS])
 {
     table->names = builder->names;
-    parts[0] = (struct index_part){builder->buckets, builder->bucket_count * sizeof(struct index_bucket),
+    parts[0] = (struct index_part){builder->buckets,
+                                   builder->bucket_count * sizeof(*builder->buckets),
                                    &table->buckets};
-    parts[1] = (struct index_part){builder->blocks, builder->block_count * sizeof(uint32_t),
+    parts[1] = (struct index_part){builder->hints,
+                                   builder->bucket_count * INDEX_BUCKET_SLOTS *
+                                       sizeof(*builder->hints),
+                                   &table->hints};
+    parts[2] = (struct index_part){builder->blocks, builder->block_count * sizeof(*builder->blocks),
                                    &table->blocks};
-    parts[2] = (struct index_part){builder->text, builder->text_len, &table->text};
+    parts[3] = (struct index_part){builder->text, builder->text_len, &table->text};
 }

@@ -145,7 +145,41 @@ static bool entries_decide(const struct sinkhole_index *index, const uint32_t *i
     return true;
 }
 
-/* Confirms a fingerprint against the stored names; a delta's list replaces the base's. */
+static inline bool bucket_has(const struct index_bucket *bucket, uint32_t fingerprint)
+{
+    slots_vector wanted = {fingerprint, fingerprint, fingerprint, fingerprint};
+    words_vector found = (words_vector)bucket_compare(bucket, wanted);
+
+    return (found[0] | found[1]) != 0;
+}
+
+/* Confirms a fingerprint against the stored names; a table without it is not looked at further. */
+static bool table_confirm(const struct table_view *table, uint64_t hash,
+                          const struct sinkhole_key *key,
+                          uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count)
+{
+    uint32_t fingerprint = index_fingerprint(hash), bucket;
+
+    if (table->bucket_count == 0)
+        return false;
+    bucket = index_bucket_first(hash, table->bucket_count);
+    for (int i = 0; i < 2; i++) {
+        const uint32_t *slot = table->buckets[bucket].slot;
+        size_t at = 0;
+        const uint16_t *hint = &table->hints[(size_t)bucket * INDEX_BUCKET_SLOTS];
+
+        if (!bucket_has(&table->buckets[bucket], fingerprint))
+            at = INDEX_BUCKET_SLOTS;
+        for (; at < INDEX_BUCKET_SLOTS; at++)
+            if (slot[at] == fingerprint &&
+                table_find_hinted(table, hint[at], key, ret_ids, ret_count))
+                return true;
+        bucket = index_bucket_other(bucket, fingerprint, table->bucket_count);
+    }
+    return false;
+}
+
+/* What a listed name says; a delta's list replaces the base's. */
 static __attribute__((noinline)) bool suffix_decide(const struct sinkhole_index *index,
                                                     const uint8_t *wire, size_t wire_len,
                                                     const struct suffix *suffix, int64_t now_s,
@@ -157,8 +191,8 @@ static __attribute__((noinline)) bool suffix_decide(const struct sinkhole_index 
 
     if (!sinkhole_key_from_wire(wire, wire_len, suffix->off, &key))
         return false;
-    if (!table_find(&index->delta, key.text, key.len, ids, &count) &&
-        !table_find(&index->base, key.text, key.len, ids, &count))
+    if (!table_confirm(&index->delta, suffix->hash, &key, ids, &count) &&
+        !table_confirm(&index->base, suffix->hash, &key, ids, &count))
         return false;
     return entries_decide(index, ids, count, suffix->off, now_s, ret_match);
 }

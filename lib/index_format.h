@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The index files as they lie on disk (doc/index-format.md): little-endian, mapped as they are.
- * Threads: types only. Memory: a header is 192 octets, a bucket one cache line.
+ * Threads: types only. Memory: a header is 256 octets, a bucket one cache line.
  */
 #ifndef SINKHOLE_LIB_INDEX_FORMAT_H
 #define SINKHOLE_LIB_INDEX_FORMAT_H
@@ -26,10 +26,14 @@ struct index_section {
     uint64_t len; /* octets */
 };
 
-/* Names with their rule ids, and the fingerprints that tell what is surely not among them. */
+/*
+ * Names with their rule ids, and the fingerprints that tell what is surely not among them. A slot's
+ * hint is the number of its name's block, shifted right until all of the table's fit 16 bits.
+ */
 struct index_table {
     uint64_t names;
     struct index_section buckets; /* struct index_bucket */
+    struct index_section hints;   /* uint16_t for each slot */
     struct index_section blocks;  /* uint32_t: where each block's first record stands in text */
     struct index_section text;    /* records, see doc */
 };
@@ -52,6 +56,7 @@ struct index_header {
     uint64_t policy_hash;
     struct index_section rules;    /* struct sinkhole_rule, ascending ids */
     struct index_section policies; /* struct sinkhole_policy */
+    uint8_t reserved[48];          /* zero */
 };
 
 struct index_bucket {
@@ -59,8 +64,8 @@ struct index_bucket {
 };
 
 _Static_assert(sizeof(struct index_section) == 16, "section");
-_Static_assert(sizeof(struct index_table) == 56, "table");
-_Static_assert(sizeof(struct index_header) == 192, "header");
+_Static_assert(sizeof(struct index_table) == 72, "table");
+_Static_assert(sizeof(struct index_header) == 256, "header");
 _Static_assert(offsetof(struct index_header, checksum) == 24, "checksum's place");
 _Static_assert(offsetof(struct index_header, table) == 88, "table's place");
 _Static_assert(sizeof(struct index_bucket) == INDEX_ALIGN, "a bucket is one cache line");

@@ -64,7 +64,7 @@ enum sinkhole_build_status sinkhole_head_write(const char *dir, const struct sin
     size_t policies_len = head->policy_count * sizeof(*head->policies);
     struct index_header base, header;
     struct table_builder table;
-    struct index_part parts[5];
+    struct index_part parts[INDEX_TABLE_PARTS + 2];
     enum sinkhole_build_status status;
 
     if (!index_rules_valid(head->rules, head->rule_count, head->policies, head->policy_count))
@@ -82,9 +82,11 @@ enum sinkhole_build_status sinkhole_head_write(const char *dir, const struct sin
     header.policy_hash = XXH3_64bits_withSeed(head->policies, policies_len,
                                               XXH3_64bits(head->rules, rules_len));
     index_table_parts(&table, &header.table, parts);
-    parts[3] = (struct index_part){head->rules, rules_len, &header.rules};
-    parts[4] = (struct index_part){head->policies, policies_len, &header.policies};
-    status = index_file_write(dir, HEAD_TEMPORARY, &header, parts, 5);
+    parts[INDEX_TABLE_PARTS] = (struct index_part){head->rules, rules_len, &header.rules};
+    parts[INDEX_TABLE_PARTS + 1] =
+        (struct index_part){head->policies, policies_len, &header.policies};
+    status = index_file_write(dir, HEAD_TEMPORARY, &header, parts,
+                              INDEX_TABLE_PARTS + 2);
     if (status == SINKHOLE_BUILD_OK)
         status = head_verify(dir);
     if (status == SINKHOLE_BUILD_OK)

@@ -9,44 +9,46 @@
 struct record {
     const uint8_t *suffix;
     size_t shared, suffix_len;
-    size_t ids_pos;
+    const uint8_t *ids;
 };
 
-static bool record_read(const struct table_view *table, size_t pos, size_t end,
-                        struct record *ret_record)
+/* The record at `at`, which lies in a block that ends at `end`. */
+static inline bool record_read(const uint8_t *at, const uint8_t *end, struct record *ret_record)
 {
-    if (end > table->text_len || pos > end || end - pos < 3)
+    if (end - at < 3 || at[1] > end - at - 3)
         return false;
-    ret_record->shared = table->text[pos];
-    ret_record->suffix_len = table->text[pos + 1];
-    if (ret_record->suffix_len > end - pos - 3)
-        return false;
-    ret_record->suffix = table->text + pos + 2;
-    ret_record->ids_pos = pos + 2 + ret_record->suffix_len;
+    ret_record->shared = at[0];
+    ret_record->suffix_len = at[1];
+    ret_record->suffix = at + 2;
+    ret_record->ids = at + 2 + at[1];
     return true;
 }
 
 /* Where a block's records lie; false when the offsets are impossible. */
-static bool block_bounds(const struct table_view *table, uint64_t block, size_t *ret_pos,
-                         size_t *ret_end)
+static inline bool block_bounds(const struct table_view *table, uint64_t block,
+                                const uint8_t **ret_at, const uint8_t **ret_end)
 {
+    uint32_t begin, end;
+
     if (block >= table->block_count)
         return false;
-    *ret_pos = table->blocks[block];
-    *ret_end = block + 1 < table->block_count ? table->blocks[block + 1] : table->text_len;
-    return *ret_pos < *ret_end && *ret_end <= table->text_len;
+    begin = table->blocks[block];
+    end = block + 1 < table->block_count ? table->blocks[block + 1] : table->text_len;
+    *ret_at = table->text + begin;
+    *ret_end = table->text + end;
+    return begin < end && end <= table->text_len;
 }
 
-static bool varint_read(const uint8_t *text, size_t end, size_t *pos, uint64_t *ret_value)
+static bool varint_read(const uint8_t **at, const uint8_t *end, uint64_t *ret_value)
 {
     uint64_t value = 0;
 
     for (unsigned shift = 0; shift < 40; shift += 7) {
         uint8_t octet;
 
-        if (*pos >= end)
+        if (*at >= end)
             return false;
-        octet = text[(*pos)++];
+        octet = *(*at)++;
         value |= (uint64_t)(octet & 0x7f) << shift;
         if (octet < 0x80) {
             *ret_value = value;
@@ -56,31 +58,35 @@ static bool varint_read(const uint8_t *text, size_t end, size_t *pos, uint64_t *
     return false;
 }
 
-/* Past a record's ids; *pos is where the next record begins. */
-static bool ids_skip(const uint8_t *text, size_t end, size_t *pos)
+/* Past a record's ids; *at is then where the next record begins. */
+static inline bool ids_skip(const uint8_t **at, const uint8_t *end)
 {
     uint64_t value;
 
-    if (!varint_read(text, end, pos, &value))
+    if (*at < end && (**at & 0x81) == 0) { /* a single small id */
+        (*at)++;
+        return true;
+    }
+    if (!varint_read(at, end, &value))
         return false;
     if ((value & 1) == 0)
         return true;
     if (value >> 1 > SINKHOLE_INDEX_ENTRIES_MAX)
         return false;
     for (uint64_t left = value >> 1, step; left > 0; left--)
-        if (!varint_read(text, end, pos, &step))
+        if (!varint_read(at, end, &step))
             return false;
     return true;
 }
 
 /* A single id stands as id*2; a list as count*2+1 and then the steps from 0. */
-static bool ids_read(const uint8_t *text, size_t end, size_t *pos,
+static bool ids_read(const uint8_t **at, const uint8_t *end,
                      uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count)
 {
     uint64_t value, id = 0, step;
     size_t count;
 
-    if (!varint_read(text, end, pos, &value))
+    if (!varint_read(at, end, &value))
         return false;
     if ((value & 1) == 0) {
         if (value == 0 || value >> 1 > UINT32_MAX)
@@ -93,7 +99,7 @@ static bool ids_read(const uint8_t *text, size_t end, size_t *pos,
         return false;
     count = (size_t)(value >> 1);
     for (size_t i = 0; i < count; i++) {
-        if (!varint_read(text, end, pos, &step) || step == 0)
+        if (!varint_read(at, end, &step) || step == 0)
             return false;
         id += step;
         if (id > UINT32_MAX)
@@ -111,69 +117,95 @@ static int key_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t 
     return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-/* The last block whose first key is not above `key`; false when there is none, or it is damaged. */
-static bool block_find(const struct table_view *table, const uint8_t *key, size_t key_len,
-                       size_t *ret_pos, size_t *ret_end)
+/*
+ * The last block of [low, high) whose first key is not above `key`; false when there is none, or it is
+ * damaged. high <= block_count; every block begins inside the text (checked at open).
+ */
+static bool block_find(const struct table_view *table, uint32_t low, uint32_t high,
+                       const uint8_t *key, size_t key_len, uint32_t *ret_block)
 {
-    uint64_t low = 0, high = table->block_count;
+    uint32_t first = low;
 
     while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        size_t pos, end;
-        struct record first;
+        uint32_t middle = low + (high - low) / 2;
+        struct record record;
 
-        if (!block_bounds(table, middle, &pos, &end) || !record_read(table, pos, end, &first))
+        if (!record_read(table->text + table->blocks[middle], table->text + table->text_len, &record))
             return false;
-        if (key_compare(first.suffix, first.suffix_len, key, key_len) <= 0)
+        if (key_compare(record.suffix, record.suffix_len, key, key_len) <= 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return low > 0 && block_bounds(table, low - 1, ret_pos, ret_end);
+    *ret_block = low - 1;
+    return low > first;
 }
 
 /*
- * Scans one block without rebuilding its keys. `matched` octets of `key` agree with the record before,
- * which is below `key`: a record that shares more with it is below too, one that shares less is above.
+ * Scans one block without rebuilding its keys. `matched` octets of `want` agree with the record before,
+ * which is below it: a record that shares more with it is below too, one that shares less is above.
  */
+static bool block_scan(const struct table_view *table, uint32_t block, const uint8_t *want,
+                       size_t want_len, uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX],
+                       size_t *ret_count)
+{
+    const uint8_t *at, *end;
+    size_t matched = 0;
+
+    if (!block_bounds(table, block, &at, &end))
+        return false;
+    for (struct record record; record_read(at, end, &record);) {
+        const uint8_t *rest = record.suffix, *rest_end = rest + record.suffix_len;
+
+        at = record.ids;
+        if (record.shared < matched)
+            return false;
+        if (record.shared == matched) {
+            while (rest < rest_end && matched < want_len && *rest == want[matched]) {
+                rest++;
+                matched++;
+            }
+            if (rest == rest_end && matched == want_len)
+                return ids_read(&at, end, ret_ids, ret_count);
+            if (matched == want_len || (rest < rest_end && *rest > want[matched]))
+                return false;
+        }
+        if (!ids_skip(&at, end))
+            return false;
+    }
+    return false;
+}
+
 bool table_find(const struct table_view *table, const char *key, size_t key_len,
                 uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count)
 {
     const uint8_t *want = (const uint8_t *)key;
-    size_t pos, end, matched = 0;
+    uint32_t block;
 
-    if (!block_find(table, want, key_len, &pos, &end))
-        return false;
-    while (pos < end) {
-        struct record record;
-        size_t same = 0;
+    return block_find(table, 0, table->block_count, want, key_len, &block) &&
+           block_scan(table, block, want, key_len, ret_ids, ret_count);
+}
 
-        if (!record_read(table, pos, end, &record) || record.shared < matched)
-            return false;
-        pos = record.ids_pos;
-        if (record.shared == matched) {
-            while (same < record.suffix_len && matched + same < key_len &&
-                   record.suffix[same] == want[matched + same])
-                same++;
-            matched += same;
-            if (same == record.suffix_len && matched == key_len)
-                return ids_read(table->text, end, &pos, ret_ids, ret_count);
-            if (matched == key_len)
-                return false;
-            if (same < record.suffix_len && record.suffix[same] > want[matched])
-                return false;
-        }
-        if (!ids_skip(table->text, end, &pos))
-            return false;
-    }
-    return false;
+bool table_find_hinted(const struct table_view *table, uint16_t hint, const struct sinkhole_key *key,
+                       uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count)
+{
+    const uint8_t *want = (const uint8_t *)key->text;
+    uint64_t low = (uint64_t)hint << table->hint_shift;
+    uint64_t high = ((uint64_t)hint + 1) << table->hint_shift;
+    uint32_t block;
+
+    if (high > table->block_count)
+        high = table->block_count;
+    return low < high &&
+           block_find(table, (uint32_t)low, (uint32_t)high, want, key->len, &block) &&
+           block_scan(table, block, want, key->len, ret_ids, ret_count);
 }
 
 void table_cursor_init(struct table_cursor *cursor, const struct table_view *table)
 {
     cursor->table = table;
     cursor->number = 0;
-    cursor->pos = cursor->end = 0;
+    cursor->at = cursor->end = table->text;
     cursor->key_len = 0;
     cursor->count = 0;
     cursor->damaged = false;
@@ -189,23 +221,23 @@ static bool cursor_step(struct table_cursor *cursor)
 
     memcpy(before, cursor->key, before_len);
     if (cursor->number % INDEX_BLOCK_NAMES == 0) {
-        size_t reached = cursor->end;
+        const uint8_t *reached = cursor->end;
 
-        if (!block_bounds(table, cursor->number / INDEX_BLOCK_NAMES, &cursor->pos, &cursor->end) ||
-            cursor->pos != reached || table->text[cursor->pos] != 0)
+        if (!block_bounds(table, cursor->number / INDEX_BLOCK_NAMES, &cursor->at, &cursor->end) ||
+            cursor->at != reached || *cursor->at != 0)
             return false;
     }
-    if (!record_read(table, cursor->pos, cursor->end, &record) || record.shared > before_len ||
+    if (!record_read(cursor->at, cursor->end, &record) || record.shared > before_len ||
         record.shared + record.suffix_len > SINKHOLE_KEY_MAX)
         return false;
     memcpy(cursor->key + record.shared, record.suffix, record.suffix_len);
     cursor->key_len = record.shared + record.suffix_len;
-    cursor->pos = record.ids_pos;
-    if (!ids_read(table->text, cursor->end, &cursor->pos, cursor->ids, &cursor->count))
+    cursor->at = record.ids;
+    if (!ids_read(&cursor->at, cursor->end, cursor->ids, &cursor->count))
         return false;
     cursor->number++;
     if ((cursor->number % INDEX_BLOCK_NAMES == 0 || cursor->number == table->names) &&
-        cursor->pos != cursor->end)
+        cursor->at != cursor->end)
         return false;
     return key_compare((const uint8_t *)before, before_len, (const uint8_t *)cursor->key,
                        cursor->key_len) < 0 &&

@@ -85,17 +85,20 @@ static bool table_check(const struct index_map *map, const struct index_table *t
     uint64_t blocks = table->names / INDEX_BLOCK_NAMES + (table->names % INDEX_BLOCK_NAMES != 0);
 
     view.buckets = map_section(map, &table->buckets);
+    view.hints = map_section(map, &table->hints);
     view.blocks = map_section(map, &table->blocks);
     view.text = map_section(map, &table->text);
-    if (view.buckets == NULL || view.blocks == NULL || view.text == NULL ||
+    if (view.buckets == NULL || view.hints == NULL || view.blocks == NULL || view.text == NULL ||
         table->buckets.len % sizeof(struct index_bucket) != 0 ||
         table->buckets.len / sizeof(struct index_bucket) > UINT32_MAX / 2 ||
+        table->hints.len != table->buckets.len / 2 ||
         table->blocks.len / sizeof(uint32_t) != blocks || table->blocks.len % sizeof(uint32_t) != 0 ||
         blocks > UINT32_MAX || table->text.len > INDEX_TEXT_MAX)
         return false;
     view.bucket_count = (uint32_t)(table->buckets.len / sizeof(struct index_bucket));
     view.block_count = (uint32_t)blocks;
     view.text_len = (uint32_t)table->text.len;
+    view.hint_shift = index_hint_shift(view.block_count);
     if (view.names > (uint64_t)view.bucket_count * INDEX_BUCKET_SLOTS)
         return false;
     for (uint32_t i = 0; i < view.block_count; i++)

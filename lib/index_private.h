@@ -17,12 +17,14 @@
 /* A table whose sections lie inside the file; what the records say is checked at each reading. */
 struct table_view {
     const struct index_bucket *buckets;
+    const uint16_t *hints;
     const uint32_t *blocks;
     const uint8_t *text;
     uint64_t names;
     uint32_t bucket_count;
     uint32_t block_count;
     uint32_t text_len;
+    unsigned hint_shift;
 };
 
 struct index_map {
@@ -59,7 +61,7 @@ bool index_rules_valid(const struct sinkhole_rule *rules, size_t rule_count,
 struct table_cursor {
     const struct table_view *table;
     uint64_t number;   /* of the record that next gives */
-    size_t pos, end;   /* in text; end of the block */
+    const uint8_t *at, *end; /* in text; end of the block */
     size_t key_len;
     size_t count;
     bool damaged;
@@ -72,6 +74,9 @@ bool table_cursor_next(struct table_cursor *cursor);
 /* True when the table has the key; then *ret_count may be 0 (a delta's: no longer listed). */
 bool table_find(const struct table_view *table, const char *key, size_t key_len,
                 uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count);
+/* The same among the blocks that a slot's hint means. */
+bool table_find_hinted(const struct table_view *table, uint16_t hint, const struct sinkhole_key *key,
+                       uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count);
 
 /* --- hashes ------------------------------------------------------------------------------- */
 static inline uint64_t index_checksum(const uint8_t *bytes, size_t len)
@@ -107,6 +112,16 @@ static inline uint32_t index_bucket_other(uint32_t bucket, uint32_t fingerprint,
     uint32_t sum = (uint32_t)(((uint64_t)mixed * bucket_count) >> 32);
 
     return sum >= bucket ? sum - bucket : sum + bucket_count - bucket;
+}
+
+/* How far a block's number is shifted to be a hint. */
+static inline unsigned index_hint_shift(uint32_t block_count)
+{
+    unsigned shift = 0;
+
+    while (block_count > 0 && (block_count - 1) >> shift > UINT16_MAX)
+        shift++;
+    return shift;
 }
 
 #endif

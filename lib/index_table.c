@@ -26,6 +26,7 @@ void table_builder_done(struct table_builder *builder)
     free(builder->blocks);
     free(builder->hashes);
     free(builder->buckets);
+    free(builder->hints);
     memset(builder, 0, sizeof(*builder));
 }
 
@@ -149,6 +150,7 @@ enum sinkhole_build_status table_builder_add(struct table_builder *builder, cons
 /* Buckets as they fill: `filled` keeps a bucket's count in one octet, so that choosing stays in the cache. */
 struct placing {
     struct index_bucket *buckets;
+    uint16_t *hints;
     uint8_t *filled;
     uint32_t count;
     uint64_t random;
@@ -162,7 +164,7 @@ static uint32_t placing_random(struct placing *placing)
     return (uint32_t)(placing->random >> 32);
 }
 
-static bool placing_put(struct placing *placing, uint64_t hash)
+static bool placing_put(struct placing *placing, uint64_t hash, uint16_t hint)
 {
     uint32_t fingerprint = index_fingerprint(hash);
     uint32_t bucket = index_bucket_first(hash, placing->count);
@@ -171,17 +173,20 @@ static bool placing_put(struct placing *placing, uint64_t hash)
     if (placing->filled[other] < placing->filled[bucket])
         bucket = other;
     for (unsigned i = 0; placing->filled[bucket] >= INDEX_BUCKET_SLOTS; i++) {
-        uint32_t *slot;
-        uint32_t evicted;
+        uint32_t slot = placing_random(placing) % INDEX_BUCKET_SLOTS;
+        uint32_t evicted = placing->buckets[bucket].slot[slot];
+        uint16_t *at = &placing->hints[(size_t)bucket * INDEX_BUCKET_SLOTS + slot];
+        uint16_t evicted_hint = *at;
 
         if (i >= EVICTIONS_MAX)
             return false;
-        slot = &placing->buckets[bucket].slot[placing_random(placing) % INDEX_BUCKET_SLOTS];
-        evicted = *slot;
-        *slot = fingerprint;
+        placing->buckets[bucket].slot[slot] = fingerprint;
+        *at = hint;
         fingerprint = evicted;
+        hint = evicted_hint;
         bucket = index_bucket_other(bucket, fingerprint, placing->count);
     }
+    placing->hints[(size_t)bucket * INDEX_BUCKET_SLOTS + placing->filled[bucket]] = hint;
     placing->buckets[bucket].slot[placing->filled[bucket]++] = fingerprint;
     return true;
 }
@@ -191,26 +196,33 @@ static enum sinkhole_build_status builder_place(struct table_builder *builder, s
                                                 bool *ret_placed)
 {
     struct placing placing = {.count = (uint32_t)bucket_count, .random = builder->seed | 1};
+    enum sinkhole_build_status status = SINKHOLE_BUILD_NO_MEMORY;
+    unsigned shift = index_hint_shift((uint32_t)builder->block_count);
 
     placing.buckets = aligned_alloc(INDEX_ALIGN, bucket_count * sizeof(*placing.buckets));
+    placing.hints = calloc(bucket_count * INDEX_BUCKET_SLOTS, sizeof(*placing.hints));
     placing.filled = calloc(bucket_count, 1);
-    if (placing.buckets == NULL || placing.filled == NULL) {
-        free(placing.buckets);
-        free(placing.filled);
-        return SINKHOLE_BUILD_NO_MEMORY;
-    }
+    *ret_placed = false;
+    if (placing.buckets == NULL || placing.hints == NULL || placing.filled == NULL)
+        goto out;
     memset(placing.buckets, 0, bucket_count * sizeof(*placing.buckets));
     *ret_placed = true;
     for (uint64_t i = 0; i < builder->names && *ret_placed; i++)
-        *ret_placed = placing_put(&placing, builder->hashes[i]);
-    free(placing.filled);
-    if (!*ret_placed) {
-        free(placing.buckets);
-        return SINKHOLE_BUILD_OK;
+        *ret_placed = placing_put(&placing, builder->hashes[i],
+                                  (uint16_t)(i / INDEX_BLOCK_NAMES >> shift));
+    status = SINKHOLE_BUILD_OK;
+    if (*ret_placed) {
+        builder->buckets = placing.buckets;
+        builder->hints = placing.hints;
+        builder->bucket_count = bucket_count;
+        placing.buckets = NULL;
+        placing.hints = NULL;
     }
-    builder->buckets = placing.buckets;
-    builder->bucket_count = bucket_count;
-    return SINKHOLE_BUILD_OK;
+out:
+    free(placing.buckets);
+    free(placing.hints);
+    free(placing.filled);
+    return status;
 }
 
 enum sinkhole_build_status table_builder_finish(struct table_builder *builder)

@@ -20,6 +20,7 @@ struct table_builder {
     uint64_t *hashes;
     size_t hash_size;
     struct index_bucket *buckets;
+    uint16_t *hints;
     size_t bucket_count;
     size_t key_len; /* of the key before */
     char key[SINKHOLE_KEY_MAX];
@@ -48,8 +49,9 @@ enum sinkhole_build_status index_file_publish(const char *dir, const char *from,
 void index_file_remove(const char *dir, const char *name);
 void index_header_init(struct index_header *header, const char *magic, uint64_t seed,
                        const struct sinkhole_build_state *state);
-/* Name parts of a table, three of them, for index_file_write. */
+/* A table's parts for index_file_write. */
+#define INDEX_TABLE_PARTS 4
 void index_table_parts(const struct table_builder *builder, struct index_table *table,
-                       struct index_part parts[3]);
+                       struct index_part parts[INDEX_TABLE_PARTS]);
 
 #endif

@@ -7,15 +7,19 @@
 
 #include <string.h>
 
-/* What a listed name's octet is: 0 refused, else its lower-case form. */
-static uint8_t list_octet(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return (uint8_t)(c | 0x20);
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')
-        return c;
-    return 0;
-}
+/* What stands for an octet in a listed name, its lower-case form; 0: it has none. */
+static const uint8_t list_octet[256] = {
+    ['-'] = '-', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5',
+    ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['_'] = '_', ['a'] = 'a', ['b'] = 'b',
+    ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i',
+    ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p',
+    ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w',
+    ['x'] = 'x', ['y'] = 'y', ['z'] = 'z', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd',
+    ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k',
+    ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r',
+    ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y',
+    ['Z'] = 'z',
+};
 
 const char *sinkhole_name_status_text(enum sinkhole_name_status status)
 {
@@ -46,7 +50,7 @@ static enum sinkhole_name_status label_put(const char *text, size_t len, uint8_t
     if (len > SINKHOLE_NAME_LABEL_MAX)
         return SINKHOLE_NAME_LABEL_LONG;
     for (size_t i = 0; i < len; i++) {
-        uint8_t c = list_octet((uint8_t)text[i]);
+        uint8_t c = list_octet[(uint8_t)text[i]];
 
         if (c == 0)
             return SINKHOLE_NAME_CHARACTER;
@@ -183,6 +187,7 @@ bool sinkhole_key_from_name(const struct sinkhole_name *name, struct sinkhole_ke
 bool sinkhole_key_from_wire(const uint8_t *wire, size_t wire_len, size_t off,
                             struct sinkhole_key *ret_key)
 {
+    unsigned refused = 0;
     size_t at;
 
     if (off >= wire_len || wire_len - off > SINKHOLE_NAME_WIRE_MAX || wire_len - off < 3)
@@ -191,23 +196,24 @@ bool sinkhole_key_from_wire(const uint8_t *wire, size_t wire_len, size_t off,
     at = ret_key->len;
     while (off < wire_len && wire[off] != 0) {
         size_t len = wire[off];
+        char *text;
 
         if (len > at || off + 1 + len >= wire_len)
             return false;
         at -= len;
+        text = ret_key->text + at;
         for (size_t i = 0; i < len; i++) {
             uint8_t c = wire[off + 1 + i];
 
-            if (c != list_octet(c) || c == 0)
-                return false;
-            ret_key->text[at + i] = (char)c;
+            refused |= (unsigned)(c ^ list_octet[c]) | (c - 1u) >> 8; /* the latter: zero */
+            text[i] = (char)c;
         }
         off += 1 + len;
         if (at > 0)
             ret_key->text[--at] = ' ';
     }
     ret_key->text[ret_key->len] = '\0';
-    return at == 0 && off + 1 == wire_len;
+    return at == 0 && off + 1 == wire_len && refused == 0;
 }
 
 enum sinkhole_name_status sinkhole_name_from_key(const char *key, size_t len,
