@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Hits folded to one row for each client, indicator and hour; names, addresses and resolvers are
+ * kept once.
+ *
+ * Threads: one. Memory: at most SINKHOLE_FOLD_ROWS_MAX rows and what intern.h says.
+ */
+#include "config.h"
+
+#include "sinkhole/report.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "report/intern.h"
+
+#define HOUR_MS 3600000
+
+struct row {
+    int64_t first_ms, last_ms;
+    uint64_t count, generation;
+    uint64_t id[2]; /* of the first hit's entry: "segment-sequence" */
+    uint32_t client, indicator, hour;
+    uint32_t qname, resolver, lane, rule;
+    uint32_t answer; /* as an address is kept */
+    uint16_t port, qtype, qclass;
+    uint8_t transport, client_source, action, rcode, flags;
+};
+struct sinkhole_fold {
+    const struct sinkhole_unit_file *units;
+    const struct sinkhole_unit *only;
+    struct intern addresses, names, resolvers;
+    struct row *rows;
+    uint32_t count, room;
+    uint32_t *table; /* hash -> row + 1 */
+    uint32_t slots;
+    uint64_t hits;
+    /* after finish */
+    uint32_t *order;
+    uint32_t *address_rank, *name_rank, *unit_rank; /* by number of the address or name */
+    /* what fold_row hands out */
+    struct sinkhole_hit hit;
+    char resolver[SINKHOLE_RESOLVER_NAME_MAX + 1], entry[48];
+};
+
+struct sinkhole_fold *sinkhole_fold_new(const struct sinkhole_unit_file *units,
+                                        const struct sinkhole_unit *only)
+{
+    struct sinkhole_fold *fold = calloc(1, sizeof *fold);
+
+    if (fold == NULL)
+        return NULL;
+    fold->units = units;
+    fold->only = only;
+    return fold;
+}
+
+void sinkhole_fold_free(struct sinkhole_fold *fold)
+{
+    if (fold == NULL)
+        return;
+    intern_done(&fold->addresses);
+    intern_done(&fold->names);
+    intern_done(&fold->resolvers);
+    free(fold->rows);
+    free(fold->table);
+    free(fold->order);
+    free(fold->address_rank);
+    free(fold->name_rank);
+    free(fold->unit_rank);
+    free(fold);
+}
+
+static bool put_address(struct sinkhole_fold *fold, const struct sinkhole_address *address,
+                        uint32_t *ret_number)
+{
+    uint8_t octets[17] = {address->family};
+
+    memcpy(octets + 1, address->octets, address->family == 4 ? 4 : 16);
+    return intern_put(&fold->addresses, octets,
+                      address->family == 4   ? 5
+                      : address->family == 6 ? 17
+                                             : 1,
+                      ret_number);
+}
+
+static void get_address(const struct sinkhole_fold *fold, uint32_t number,
+                        struct sinkhole_address *ret_address)
+{
+    size_t len;
+    const uint8_t *octets = intern_get(&fold->addresses, number, &len);
+
+    memset(ret_address, 0, sizeof *ret_address);
+    ret_address->family = octets[0];
+    memcpy(ret_address->octets, octets + 1, len - 1);
+}
+
+static void get_name(const struct sinkhole_fold *fold, uint32_t number,
+                     struct sinkhole_name *ret_name)
+{
+    size_t len;
+    const uint8_t *wire = intern_get(&fold->names, number, &len);
+
+    memset(ret_name, 0, sizeof *ret_name);
+    ret_name->wire_len = (uint8_t)len;
+    memcpy(ret_name->wire, wire, len);
+    for (size_t at = 0; at < len && wire[at] != 0; at += (size_t)wire[at] + 1)
+        ret_name->labels++;
+}
+
+static uint32_t hash_key(uint32_t client, uint32_t indicator, uint32_t hour)
+{
+    uint32_t key[3] = {client, indicator, hour};
+
+    return (uint32_t)XXH3_64bits(key, sizeof key);
+}
+
+static bool grow(struct sinkhole_fold *fold)
+{
+    uint32_t slots = fold->slots == 0 ? 4096 : fold->slots * 2;
+
+    if (fold->count == fold->room) {
+        uint32_t room = fold->room == 0 ? 1024 : fold->room * 2;
+        struct row *rows;
+
+        if (room > SINKHOLE_FOLD_ROWS_MAX)
+            room = SINKHOLE_FOLD_ROWS_MAX;
+        if (fold->count == room || (rows = realloc(fold->rows, room * sizeof *rows)) == NULL)
+            return false;
+        fold->rows = rows;
+        fold->room = room;
+    }
+    if (fold->count * 2 >= fold->slots) {
+        uint32_t *table = calloc(slots, sizeof *table);
+
+        if (table == NULL)
+            return false;
+        for (uint32_t i = 0; i < fold->count; i++) {
+            const struct row *row = &fold->rows[i];
+            uint32_t slot = hash_key(row->client, row->indicator, row->hour) & (slots - 1);
+
+            while (table[slot] != 0)
+                slot = (slot + 1) & (slots - 1);
+            table[slot] = i + 1;
+        }
+        free(fold->table);
+        fold->table = table;
+        fold->slots = slots;
+    }
+    return true;
+}
+
+/* The row of a key, or the free slot's place. */
+static struct row *find_row(const struct sinkhole_fold *fold, uint32_t client, uint32_t indicator,
+                            uint32_t hour, uint32_t *ret_slot)
+{
+    uint32_t slot = hash_key(client, indicator, hour) & (fold->slots - 1);
+
+    for (; fold->table[slot] != 0; slot = (slot + 1) & (fold->slots - 1)) {
+        struct row *row = &fold->rows[fold->table[slot] - 1];
+
+        if (row->client == client && row->indicator == indicator && row->hour == hour)
+            return row;
+    }
+    *ret_slot = slot;
+    return NULL;
+}
+
+/* All of a row but its key and its sums. */
+static bool fill_first(struct sinkhole_fold *fold, struct row *row,
+                       const struct sinkhole_stored_hit *stored)
+{
+    const struct sinkhole_hit *hit = &stored->hit;
+
+    row->generation = hit->generation;
+    row->lane = stored->lane;
+    row->rule = hit->rule;
+    row->port = hit->port;
+    row->qtype = hit->qtype;
+    row->qclass = hit->qclass;
+    row->transport = hit->transport;
+    row->client_source = hit->client_source;
+    row->action = hit->action;
+    row->rcode = hit->rcode;
+    row->flags = hit->flags;
+    row->first_ms = hit->time_ms;
+    if (sscanf(stored->id, "%" SCNu64 "-%" SCNu64, &row->id[0], &row->id[1]) != 2)
+        row->id[0] = row->id[1] = 0;
+    return intern_put(&fold->names, hit->qname.wire, hit->qname.wire_len, &row->qname) &&
+           put_address(fold, &hit->answer, &row->answer) &&
+           intern_put(&fold->resolvers, stored->resolver, strlen(stored->resolver), &row->resolver);
+}
+
+bool sinkhole_fold_add(struct sinkhole_fold *fold, const struct sinkhole_stored_hit *stored)
+{
+    const struct sinkhole_hit *hit = &stored->hit;
+    struct sinkhole_prefix network;
+    uint32_t client, indicator, hour = (uint32_t)(hit->time_ms / HOUR_MS), slot = 0;
+    struct row *row;
+
+    if (fold->only != NULL &&
+        sinkhole_unit_file_owner(fold->units, &hit->client, &network) != fold->only)
+        return true;
+    fold->hits += hit->count;
+    if (!put_address(fold, &hit->client, &client) ||
+        !intern_put(&fold->names, hit->indicator.wire, hit->indicator.wire_len, &indicator) ||
+        !grow(fold))
+        return false;
+    row = find_row(fold, client, indicator, hour, &slot);
+    if (row == NULL) {
+        row = &fold->rows[fold->count];
+        memset(row, 0, sizeof *row);
+        row->client = client;
+        row->indicator = indicator;
+        row->hour = hour;
+        row->last_ms = hit->time_ms;
+        if (!fill_first(fold, row, stored))
+            return false;
+        fold->table[slot] = ++fold->count;
+    } else if (hit->time_ms < row->first_ms && !fill_first(fold, row, stored)) {
+        return false; /* lanes come one after the other: the earliest may come later */
+    }
+    row->count += hit->count;
+    if (hit->time_ms > row->last_ms)
+        row->last_ms = hit->time_ms;
+    return true;
+}
+
+/* --- order
+ * ------------------------------------------------------------------------------------------ */
+
+/* By family, then octets. */
+static int compare_addresses(const void *a, const void *b, void *arg)
+{
+    size_t left_len, right_len;
+    const uint8_t *left = intern_get(arg, *(const uint32_t *)a, &left_len);
+    const uint8_t *right = intern_get(arg, *(const uint32_t *)b, &right_len);
+
+    if (left_len != right_len)
+        return left_len < right_len ? -1 : 1;
+    return memcmp(left, right, left_len);
+}
+
+/* As people read: from the first label on. */
+static int compare_names(const void *a, const void *b, void *arg)
+{
+    size_t left_len, right_len, least;
+    const uint8_t *left = intern_get(arg, *(const uint32_t *)a, &left_len);
+    const uint8_t *right = intern_get(arg, *(const uint32_t *)b, &right_len);
+    int order;
+
+    least = left_len < right_len ? left_len : right_len;
+    order = memcmp(left + 1, right + 1, least - 1); /* at least the root label is there */
+    if (order != 0)
+        return order;
+    return (left_len > right_len) - (left_len < right_len);
+}
+
+static uint32_t *ranks(struct intern *intern, int (*compare)(const void *, const void *, void *))
+{
+    uint32_t *sorted = malloc((intern->count + 1) * sizeof *sorted);
+    uint32_t *rank = malloc((intern->count + 1) * sizeof *rank);
+
+    if (sorted != NULL && rank != NULL) {
+        for (uint32_t i = 0; i < intern->count; i++)
+            sorted[i] = i;
+        qsort_r(sorted, intern->count, sizeof *sorted, compare, intern);
+        for (uint32_t i = 0; i < intern->count; i++)
+            rank[sorted[i]] = i;
+    } else {
+        free(rank);
+        rank = NULL;
+    }
+    free(sorted);
+    return rank;
+}
+
+/* Each address's unit: its place in the file, nobody's last. */
+static uint32_t *owners(const struct sinkhole_fold *fold)
+{
+    uint32_t *owner = malloc((fold->addresses.count + 1) * sizeof *owner);
+
+    for (uint32_t i = 0; owner != NULL && i < fold->addresses.count; i++) {
+        struct sinkhole_address address;
+        struct sinkhole_prefix network;
+        const struct sinkhole_unit *unit;
+
+        get_address(fold, i, &address);
+        unit = sinkhole_unit_file_owner(fold->units, &address, &network);
+        owner[i] =
+            unit == NULL ? UINT32_MAX : (uint32_t)(unit - sinkhole_unit_file_get(fold->units, 0));
+    }
+    return owner;
+}
+
+static int compare_rows(const void *a, const void *b, void *arg)
+{
+    const struct sinkhole_fold *fold = arg;
+    const struct row *left = &fold->rows[*(const uint32_t *)a];
+    const struct row *right = &fold->rows[*(const uint32_t *)b];
+    const uint32_t keys[4][2] = {
+        {fold->unit_rank[left->client], fold->unit_rank[right->client]},
+        {fold->address_rank[left->client], fold->address_rank[right->client]},
+        {fold->name_rank[left->indicator], fold->name_rank[right->indicator]},
+        {left->hour, right->hour},
+    };
+
+    for (int i = 0; i < 4; i++)
+        if (keys[i][0] != keys[i][1])
+            return keys[i][0] < keys[i][1] ? -1 : 1;
+    return 0;
+}
+
+bool sinkhole_fold_finish(struct sinkhole_fold *fold)
+{
+    fold->address_rank = ranks(&fold->addresses, compare_addresses);
+    fold->name_rank = ranks(&fold->names, compare_names);
+    fold->unit_rank = owners(fold);
+    fold->order = malloc((fold->count + 1) * sizeof *fold->order);
+    if (fold->address_rank == NULL || fold->name_rank == NULL || fold->unit_rank == NULL ||
+        fold->order == NULL)
+        return false;
+    for (uint32_t i = 0; i < fold->count; i++)
+        fold->order[i] = i;
+    qsort_r(fold->order, fold->count, sizeof *fold->order, compare_rows, fold);
+    return true;
+}
+
+size_t sinkhole_fold_count(const struct sinkhole_fold *fold)
+{
+    return fold->count;
+}
+
+uint64_t sinkhole_fold_hits(const struct sinkhole_fold *fold)
+{
+    return fold->hits;
+}
+
+void sinkhole_fold_row(struct sinkhole_fold *fold, size_t i, struct sinkhole_report_row *ret_row)
+{
+    const struct row *row = &fold->rows[fold->order[i]];
+    struct sinkhole_hit *hit = &fold->hit;
+    size_t len;
+    const uint8_t *text = intern_get(&fold->resolvers, row->resolver, &len);
+
+    snprintf(fold->resolver, sizeof fold->resolver, "%.*s", (int)len, (const char *)text);
+    snprintf(fold->entry, sizeof fold->entry, "%" PRIu64 "-%" PRIu64, row->id[0], row->id[1]);
+    *hit =
+        (struct sinkhole_hit){.time_ms = row->first_ms,
+                              .count = row->count > UINT32_MAX ? UINT32_MAX : (uint32_t)row->count,
+                              .rule = row->rule,
+                              .generation = row->generation,
+                              .port = row->port,
+                              .qtype = row->qtype,
+                              .qclass = row->qclass,
+                              .transport = row->transport,
+                              .client_source = row->client_source,
+                              .action = row->action,
+                              .rcode = row->rcode,
+                              .flags = row->flags};
+    get_address(fold, row->client, &hit->client);
+    get_address(fold, row->answer, &hit->answer);
+    get_name(fold, row->qname, &hit->qname);
+    get_name(fold, row->indicator, &hit->indicator);
+    *ret_row = (struct sinkhole_report_row){.hit = hit,
+                                            .resolver = fold->resolver,
+                                            .id = fold->entry,
+                                            .lane = row->lane,
+                                            .first_ms = row->first_ms,
+                                            .last_ms = row->last_ms,
+                                            .count = row->count};
+    ret_row->unit = sinkhole_unit_file_owner(fold->units, &hit->client, &ret_row->network);
+}
