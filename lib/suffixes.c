@@ -119,6 +119,20 @@ enum sinkhole_suffix_kind sinkhole_suffix_kind(const struct sinkhole_suffixes *s
     return SINKHOLE_SUFFIX_NONE;
 }
 
+bool sinkhole_suffixes_knows(const struct sinkhole_suffixes *suffixes,
+                             const struct sinkhole_name *name)
+{
+    char text[SINKHOLE_NAME_TEXT_MAX];
+    const char *last;
+
+    if (name->labels == 0)
+        return false;
+    sinkhole_name_to_text(name, text, sizeof text);
+    last = strrchr(text, '.');
+    return psl_is_public_suffix2(suffixes->list, last == NULL ? text : last + 1,
+                                 PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+}
+
 bool sinkhole_registrable(const struct sinkhole_suffixes *suffixes,
                           const struct sinkhole_name *name, struct sinkhole_name *ret_domain)
 {

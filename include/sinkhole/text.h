@@ -34,6 +34,9 @@ struct sinkhole_suffixes *sinkhole_suffixes_open(const char *path);
 void sinkhole_suffixes_close(struct sinkhole_suffixes *suffixes);
 enum sinkhole_suffix_kind sinkhole_suffix_kind(const struct sinkhole_suffixes *suffixes,
                                                const struct sinkhole_name *name);
+/* Is the name's last label a top-level domain that the list knows? */
+bool sinkhole_suffixes_knows(const struct sinkhole_suffixes *suffixes,
+                             const struct sinkhole_name *name);
 /* Registrable domain (suffix and one label); false when the name is itself a suffix. */
 bool sinkhole_registrable(const struct sinkhole_suffixes *suffixes, const struct sinkhole_name *name,
                           struct sinkhole_name *ret_domain);
