@@ -43,4 +43,8 @@
 #define SINKHOLE_REDIS_RESOLVERS "sinkhole:resolvers"
 #define SINKHOLE_REDIS_RESOLVER_F "sinkhole:resolver:{%s}" /* resolver's name */
 
+/* --- hits: a resolver's under one hash tag --- */
+#define SINKHOLE_REDIS_HITS_F "sinkhole:hits:{%s}:%u" /* resolver's name, lane */
+#define SINKHOLE_REDIS_SHIP_F "sinkhole:ship:{%s}"    /* resolver's name */
+
 #endif

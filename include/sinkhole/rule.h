@@ -43,6 +43,10 @@ enum sinkhole_feed_kind {
 #define SINKHOLE_FEED_NAME_MAX 31 /* a-z 0-9 - _ , first a letter */
 #define SINKHOLE_EDE_TEXT_MAX 127 /* octets of UTF-8 */
 
+/* The rule of the canary, which each agent adds to its own index: it stands in no list, and its
+ * look-ups are no hits of anybody (kept out of Redis, skipped by whoever reads a raw journal). */
+#define SINKHOLE_RULE_CANARY UINT32_MAX
+
 struct sinkhole_rule {
     uint32_t id;          /* > 0, unique over all feeds and for ever */
     uint16_t feed;        /* index into the policies of the same head */
