@@ -37,7 +37,7 @@ _Static_assert(offsetof(struct hit_head, qtype) == HIT_KEY_OFFSET, "time and por
 _Static_assert(sizeof(struct hit_head) == HIT_ENCODED_MIN - 5, "smallest: 4 octets and the root");
 _Static_assert(sizeof(struct hit_head) + 2 * 16 + 2 * SINKHOLE_NAME_WIRE_MAX <=
                    SINKHOLE_HIT_ENCODED_MAX,
-               "the longest hit fits");
+               "the longest hit fits"); /* and a short one whose addresses are copied whole */
 
 static size_t address_len(uint8_t family)
 {
@@ -61,18 +61,11 @@ static int shared_offset(const struct sinkhole_name *name, const struct sinkhole
     return (int)off;
 }
 
-size_t sinkhole_hit_encode(const struct sinkhole_hit *hit, uint8_t *buf, size_t size)
+/* Into a buffer that holds the longest hit: an address may then be copied whole, what is beyond it is
+ * written over. */
+static size_t encode_whole(const struct sinkhole_hit *hit, uint8_t buf[SINKHOLE_HIT_ENCODED_MAX])
 {
-    const size_t client_len = address_len(hit->client.family);
-    const size_t answer_len = address_len(hit->answer.family);
     const int shared = shared_offset(&hit->qname, &hit->indicator);
-    const size_t indicator_len = shared >= 0 ? 0 : hit->indicator.wire_len;
-    const size_t len =
-        sizeof(struct hit_head) + client_len + answer_len + hit->qname.wire_len + indicator_len;
-
-    if (len > size)
-        return 0;
-
     const struct hit_head head = {
         .time_ms = hit->time_ms,
         .port = hit->port,
@@ -91,17 +84,34 @@ size_t sinkhole_hit_encode(const struct sinkhole_hit *hit, uint8_t *buf, size_t 
         .qname_len = hit->qname.wire_len,
         .indicator = shared >= 0 ? (uint8_t)shared : hit->indicator.wire_len,
     };
-    uint8_t *at = buf;
+    uint8_t *at = buf + sizeof(head);
 
-    memcpy(at, &head, sizeof(head));
-    at += sizeof(head);
-    memcpy(at, hit->client.octets, client_len);
-    at += client_len;
-    memcpy(at, hit->answer.octets, answer_len);
-    at += answer_len;
+    memcpy(buf, &head, sizeof(head));
+    memcpy(at, hit->client.octets, sizeof(hit->client.octets));
+    at += address_len(hit->client.family);
+    memcpy(at, hit->answer.octets, sizeof(hit->answer.octets));
+    at += address_len(hit->answer.family);
     memcpy(at, hit->qname.wire, hit->qname.wire_len);
     at += hit->qname.wire_len;
-    memcpy(at, hit->indicator.wire, indicator_len);
+    if (shared < 0) {
+        memcpy(at, hit->indicator.wire, hit->indicator.wire_len);
+        at += hit->indicator.wire_len;
+    }
+    return (size_t)(at - buf);
+}
+
+size_t sinkhole_hit_encode(const struct sinkhole_hit *hit, uint8_t *buf, size_t size)
+{
+    uint8_t whole[SINKHOLE_HIT_ENCODED_MAX];
+
+    if (size >= SINKHOLE_HIT_ENCODED_MAX)
+        return encode_whole(hit, buf);
+
+    const size_t len = encode_whole(hit, whole);
+
+    if (len > size)
+        return 0;
+    memcpy(buf, whole, len);
     return len;
 }
 

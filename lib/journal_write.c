@@ -173,7 +173,7 @@ static struct repeat *repeat_find(struct sinkhole_lane *lane, uint64_t hash, con
             *ret_known = true;
             return repeat;
         }
-        if (repeat->epoch != lane->epoch || repeat->second < oldest->second)
+        if (repeat->second < oldest->second)
             oldest = repeat;
     }
     *ret_known = false;
