@@ -151,6 +151,27 @@ int sinkhole_list_line_compare(const char *a, size_t a_len, uint32_t a_id, const
     return (a_id > b_id) - (a_id < b_id);
 }
 
+static size_t put_number(char *at, uint32_t number)
+{
+    char digits[10];
+    size_t n = 0;
+
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    for (size_t i = 0; i < n; i++)
+        at[i] = digits[n - 1 - i];
+    return n;
+}
+
+size_t sinkhole_list_line_text(char *text, const char *key, size_t key_len, uint32_t id)
+{
+    memcpy(text, key, key_len);
+    text[key_len] = '\t';
+    return key_len + 1 + put_number(text + key_len + 1, id);
+}
+
 /* --- decoder --- */
 
 struct sinkhole_list_decoder {
@@ -360,20 +381,6 @@ static bool encoder_grow(struct sinkhole_list_encoder *encoder)
     return true;
 }
 
-static size_t put_number(char *at, uint32_t number)
-{
-    char digits[10];
-    size_t n = 0;
-
-    do {
-        digits[n++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    for (size_t i = 0; i < n; i++)
-        at[i] = digits[n - 1 - i];
-    return n;
-}
-
 enum sinkhole_codec_status sinkhole_list_encoder_add(struct sinkhole_list_encoder *encoder,
                                                      const char *key, size_t key_len, uint32_t id,
                                                      bool remove)
@@ -405,10 +412,7 @@ enum sinkhole_codec_status sinkhole_list_encoder_add(struct sinkhole_list_encode
     }
     if (encoder->kind == SINKHOLE_LIST_PART)
         encoder->text[encoder->len++] = remove ? '-' : '+';
-    memcpy(encoder->text + encoder->len, key, key_len);
-    encoder->len += key_len;
-    encoder->text[encoder->len++] = '\t';
-    encoder->len += put_number(encoder->text + encoder->len, id);
+    encoder->len += sinkhole_list_line_text(encoder->text + encoder->len, key, key_len, id);
     encoder->text[encoder->len++] = '\n';
     memcpy(encoder->last, key, key_len);
     encoder->last_len = key_len;

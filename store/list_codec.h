@@ -106,6 +106,8 @@ enum sinkhole_codec_status sinkhole_list_encoder_finish(struct sinkhole_list_enc
 
 /* True when key[0..len) is a key as sinkhole_name_from_key() takes it: a tight scan, no copy. */
 bool sinkhole_list_key_valid(const char *key, size_t len);
+/* "key TAB id" without terminator into `text` (at least key_len + 11 octets); its length. */
+size_t sinkhole_list_line_text(char *text, const char *key, size_t key_len, uint32_t id);
 /* memcmp order of keys, then ids. */
 int sinkhole_list_line_compare(const char *a, size_t a_len, uint32_t a_id, const char *b,
                                size_t b_len, uint32_t b_id);
@@ -115,8 +117,9 @@ struct sinkhole_list_root { /* zeroed: no list yet */
     struct sinkhole_list_head head;
     uint64_t snapshot_entries;
     uint8_t snapshot_digest[SINKHOLE_DIGEST_LEN];
-    uint64_t chunks; /* in the snapshot; 0: an empty one */
-    uint64_t meta;   /* version of feeds and batches */
+    uint64_t chunks;    /* in the snapshot; 0: an empty one */
+    uint64_t meta;      /* version of feeds and batches */
+    uint64_t log_lines; /* in the log since the snapshot */
     char snapshot_name[SINKHOLE_SNAPSHOT_NAME_MAX + 1];
     char publication[17]; /* random, of the last publication */
     uint32_t seen;        /* bits of fields set */

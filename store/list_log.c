@@ -52,12 +52,14 @@ enum root_field {
     ROOT_CHUNKS,
     ROOT_SNAPSHOT_ENTRIES,
     ROOT_SNAPSHOT_DIGEST,
+    ROOT_LOG_LINES,
     ROOT_FIELDS,
 };
 
 static const char *const root_names[ROOT_FIELDS] = {
-    "version", "generation", "entries",       "digest", "published_ms",     "publication",
-    "meta",    "snapshot",   "snapshot_name", "chunks", "snapshot_entries", "snapshot_digest",
+    "version",   "generation", "entries",       "digest", "published_ms",     "publication",
+    "meta",      "snapshot",   "snapshot_name", "chunks", "snapshot_entries", "snapshot_digest",
+    "log_lines",
 };
 
 static bool set_text(char *to, size_t room, const char *value, size_t len)
@@ -109,6 +111,8 @@ static bool root_value(struct sinkhole_list_root *root, enum root_field which, c
         return sinkhole_number_parse(value, len, INT64_MAX, &root->snapshot_entries);
     case ROOT_SNAPSHOT_DIGEST:
         return hex_octets(value, len, root->snapshot_digest, SINKHOLE_DIGEST_LEN);
+    case ROOT_LOG_LINES:
+        return sinkhole_number_parse(value, len, INT64_MAX, &root->log_lines);
     case ROOT_FIELDS:
         break;
     }
@@ -193,8 +197,8 @@ enum sinkhole_codec_status sinkhole_log_entry_set(struct sinkhole_log_entry *ent
         good = sinkhole_number_parse(value, value_len, INT64_MAX, &entry->meta);
         bit = LOG_META;
     } else if (same(field, field_len, "snapshot")) {
-        good = same(value, value_len, "1");
-        entry->snapshot = good;
+        entry->snapshot = same(value, value_len, "1");
+        good = entry->snapshot || same(value, value_len, "0");
     }
     entry->seen |= bit;
     return good ? SINKHOLE_CODEC_OK : SINKHOLE_CODEC_FIELD;
