@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shipper: asks where each lane's stream ends, seeks there in the journal, sends batch by batch.
+ * The shipper: asks where each lane's stream ends, seeks there in the journal, sends batch by
+ * batch.
  *
- * Order for a lane: lane_ask -> on_last, on_offset -> lane_resume -> lane_send -> on_exec -> lane_send;
- * whatever goes wrong leads back to lane_ask, because only Redis knows what it has.
+ * Order for a lane: lane_ask -> on_last, on_offset -> lane_resume -> lane_send -> on_exec ->
+ * lane_send; whatever goes wrong leads back to lane_ask, because only Redis knows what it has.
  *
  * Threads: the event loop's. Memory: see ship.h.
  */
@@ -27,7 +28,8 @@
 #define PAUSE_OPERATOR_MS 5000
 #define AWAY_MS 5000 /* Redis may be away this long before it is worth a word */
 
-/* --- telling -------------------------------------------------------------------------------------- */
+/* --- telling
+ * -------------------------------------------------------------------------------------- */
 
 void ship_event(struct sinkhole_ship *ship, enum sinkhole_severity severity, const char *code,
                 const char *format, ...)
@@ -59,15 +61,16 @@ void ship_note_error(struct sinkhole_ship *ship, const redisReply *reply)
              (int)(reply->len < 200 ? reply->len : 200), reply->str);
 }
 
-/* --- asking where to go on -------------------------------------------------------------------------- */
+/* --- asking where to go on
+ * -------------------------------------------------------------------------- */
 
 static void lane_pause(struct ship_lane *lane, enum sinkhole_store_status status)
 {
     const bool operator= status == SINKHOLE_STORE_OPERATOR;
 
     lane->phase = SHIP_PAUSED;
-    lane->retry_ms = sinkhole_monotonic_ms() + (operator ? PAUSE_OPERATOR_MS : PAUSE_RETRY_MS);
-    ship_condition(lane->ship, operator ? SINKHOLE_ALARM : SINKHOLE_WARNING, "ship-stopped", true,
+    lane->retry_ms = sinkhole_monotonic_ms() + (operator? PAUSE_OPERATOR_MS : PAUSE_RETRY_MS);
+    ship_condition(lane->ship, operator? SINKHOLE_ALARM : SINKHOLE_WARNING, "ship-stopped", true,
                    "hits wait in the journal, Redis refuses them: %s",
                    lane->ship->stats.last_error);
 }
@@ -188,7 +191,8 @@ static void lane_ask(struct ship_lane *lane)
         lane->phase = SHIP_UNKNOWN;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------ */
+/* --- sending
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_queued(void *arg, enum sinkhole_store_status status, const redisReply *reply)
 {
@@ -201,9 +205,8 @@ static void on_queued(void *arg, enum sinkhole_store_status status, const redisR
 }
 
 /* Class of the batch's outcome. Entries that were there already count as stored. */
-static enum sinkhole_store_status batch_outcome(struct ship_lane *lane,
-                                                enum sinkhole_store_status status,
-                                                const redisReply *reply)
+static enum sinkhole_store_status
+batch_outcome(struct ship_lane *lane, enum sinkhole_store_status status, const redisReply *reply)
 {
     uint64_t duplicates = 0;
 
@@ -322,7 +325,8 @@ static unsigned lane_send(struct ship_lane *lane)
     return lane->batch_records;
 }
 
-/* --- keeping and archiving ------------------------------------------------------------------------- */
+/* --- keeping and archiving
+ * ------------------------------------------------------------------------- */
 
 /* Notes once a second how far the lane is stored. */
 static void lane_mark(struct ship_lane *lane, int64_t now_ms)
@@ -339,7 +343,8 @@ static void lane_mark(struct ship_lane *lane, int64_t now_ms)
     lane->mark_count++;
 }
 
-/* The newest mark that is old enough; earlier ones are forgotten, this one stays until it is overtaken. */
+/* The newest mark that is old enough; earlier ones are forgotten, this one stays until it is
+ * overtaken. */
 static struct ship_position lane_safe(struct ship_lane *lane, int64_t now_ms)
 {
     while (lane->mark_count > 1 &&
@@ -359,8 +364,8 @@ static void ship_retire(struct sinkhole_ship *ship, int64_t now_ms)
         struct ship_lane *lane = &ship->lane[(ship->retire_next + i) % ship->lanes];
         const struct ship_position safe = lane_safe(lane, now_ms);
         const uint64_t before = sinkhole_drain_first_segment(ship->drain, lane->number);
-        const enum sinkhole_journal_status status = sinkhole_drain_acknowledge(
-            ship->drain, lane->number, safe.segment, safe.sequence);
+        const enum sinkhole_journal_status status =
+            sinkhole_drain_acknowledge(ship->drain, lane->number, safe.segment, safe.sequence);
 
         if (status != SINKHOLE_JOURNAL_OK) {
             ship_condition(ship, SINKHOLE_ALARM, "archive-failed", true,
@@ -377,7 +382,8 @@ static void ship_retire(struct sinkhole_ship *ship, int64_t now_ms)
     }
 }
 
-/* --- the clockwork ------------------------------------------------------------------------------------ */
+/* --- the clockwork
+ * ------------------------------------------------------------------------------------ */
 
 static void lane_init(struct sinkhole_ship *ship, unsigned number)
 {
@@ -391,8 +397,8 @@ static void lane_init(struct sinkhole_ship *ship, unsigned number)
              number);
     at = (size_t)snprintf(lane->field, sizeof(lane->field), "%u:", number);
     for (size_t i = 0; i < sizeof(ship->journal); i++)
-        at += (size_t)snprintf(lane->field + at, sizeof(lane->field) - at, "%02x",
-                               ship->journal[i]);
+        at +=
+            (size_t)snprintf(lane->field + at, sizeof(lane->field) - at, "%02x", ship->journal[i]);
 }
 
 /* True when there is a journal to read. */
@@ -422,8 +428,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     for (unsigned i = 0; i < ship->lanes && agent_redis_is_ready(ship->redis); i++) {
         struct ship_lane *lane = &ship->lane[i];
 
-        if (lane->phase == SHIP_UNKNOWN ||
-            (lane->phase == SHIP_PAUSED && now_ms >= lane->retry_ms))
+        if (lane->phase == SHIP_UNKNOWN || (lane->phase == SHIP_PAUSED && now_ms >= lane->retry_ms))
             lane_ask(lane);
         if (lane->phase != SHIP_READY || lane_send(lane) > 0)
             idle = false;
@@ -452,8 +457,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 
     (void)fd, (void)what;
     if (ship->lost_ms != 0 && now_ms - ship->lost_ms > AWAY_MS)
-        ship_condition(ship, SINKHOLE_WARNING, "ship-stopped", true,
-                       "hits wait in the journal: %s", ship->stats.last_error);
+        ship_condition(ship, SINKHOLE_WARNING, "ship-stopped", true, "hits wait in the journal: %s",
+                       ship->stats.last_error);
     if (ship->drain == NULL)
         return;
     for (unsigned i = 0; i < ship->lanes; i++)
@@ -498,7 +503,8 @@ static void on_lost(void *arg, enum sinkhole_store_status status, const char *wh
         ship->lane[i].phase = SHIP_UNKNOWN;
 }
 
-/* --- contract ----------------------------------------------------------------------------------------- */
+/* --- contract
+ * ----------------------------------------------------------------------------------------- */
 
 static struct event *ship_timer(struct sinkhole_ship *ship, event_callback_fn run, int64_t every_ms)
 {

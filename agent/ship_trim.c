@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Keeps the streams of this resolver in bounds: by age (keep.hits_days), and by size (keep.hits_mb).
+ * Keeps the streams of this resolver in bounds: by age (keep.hits_days), and by size
+ * (keep.hits_mb).
  *
  * A stream ID carries the time at which its segment was made, which may be long before the hit; so
  * entries are judged by the hit's own time, oldest first, and a round over all lanes looks at a
@@ -44,7 +45,8 @@ static void trim_sent(struct sinkhole_ship *ship, bool sent)
         ship->trimming = false; /* the next round tries again */
 }
 
-/* --- by age ---------------------------------------------------------------------------------------- */
+/* --- by age
+ * ---------------------------------------------------------------------------------------- */
 
 /* Time of a stream entry [id, [name, value, ...]]; its ID's when it is none of ours. */
 static int64_t entry_time(const redisReply *entry, const char **ret_id)
@@ -52,8 +54,7 @@ static int64_t entry_time(const redisReply *entry, const char **ret_id)
     const redisReply *fields;
     struct sinkhole_hit hit;
 
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
-        entry->element[0]->str == NULL)
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 || entry->element[0]->str == NULL)
         return INT64_MAX;
     *ret_id = entry->element[0]->str;
     fields = entry->element[1];
@@ -136,9 +137,9 @@ static void on_oldest(void *arg, enum sinkhole_store_status status, const redisR
     /* `id`: of the first to keep, or of the last looked at. */
     if (old == reply->elements)
         sequence++;
-    trim_sent(ship, agent_redis_send(ship->redis, 0, on_trimmed, lane,
-                                     "XTRIM %s MINID %" PRIu64 "-%" PRIu64, lane->key, ms,
-                                     sequence));
+    trim_sent(ship,
+              agent_redis_send(ship->redis, 0, on_trimmed, lane,
+                               "XTRIM %s MINID %" PRIu64 "-%" PRIu64, lane->key, ms, sequence));
 }
 
 static void trim_look(struct ship_lane *lane, unsigned count)
@@ -147,7 +148,8 @@ static void trim_look(struct ship_lane *lane, unsigned count)
                                            "XRANGE %s - + COUNT %u", lane->key, count));
 }
 
-/* --- by size --------------------------------------------------------------------------------------- */
+/* --- by size
+ * --------------------------------------------------------------------------------------- */
 
 static void on_cut(void *arg, enum sinkhole_store_status status, const redisReply *reply)
 {
@@ -182,7 +184,8 @@ static void trim_by_size(struct sinkhole_ship *ship)
     }
 }
 
-/* --- the round -------------------------------------------------------------------------------------- */
+/* --- the round
+ * -------------------------------------------------------------------------------------- */
 
 static void trim_next_lane(struct sinkhole_ship *ship)
 {
