@@ -58,8 +58,7 @@ static bool header_finish(struct index_header *header, const struct index_part *
 
     if (state == NULL)
         return false;
-    XXH3_64bits_reset_withSeed(state,
-                               XXH3_64bits(bytes, offsetof(struct index_header, checksum)));
+    XXH3_64bits_reset_withSeed(state, XXH3_64bits(bytes, offsetof(struct index_header, checksum)));
     XXH3_64bits_update(state, bytes + after, sizeof(*header) - after);
     for (size_t i = 0; i < part_count; i++) {
         XXH3_64bits_update(state, parts[i].bytes, parts[i].len);
@@ -181,13 +180,11 @@ void index_table_parts(const struct table_builder *builder, struct index_table *
                        struct index_part parts[INDEX_TABLE_PARTS])
 {
     table->names = builder->names;
-    parts[0] = (struct index_part){builder->buckets,
-                                   builder->bucket_count * sizeof(*builder->buckets),
-                                   &table->buckets};
-    parts[1] = (struct index_part){builder->hints,
-                                   builder->bucket_count * INDEX_BUCKET_SLOTS *
-                                       sizeof(*builder->hints),
-                                   &table->hints};
+    parts[0] = (struct index_part){
+        builder->buckets, builder->bucket_count * sizeof(*builder->buckets), &table->buckets};
+    parts[1] = (struct index_part){
+        builder->hints, builder->bucket_count * INDEX_BUCKET_SLOTS * sizeof(*builder->hints),
+        &table->hints};
     parts[2] = (struct index_part){builder->blocks, builder->block_count * sizeof(*builder->blocks),
                                    &table->blocks};
     parts[3] = (struct index_part){builder->text, builder->text_len, &table->text};

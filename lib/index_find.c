@@ -104,8 +104,7 @@ static bool rule_covers(const struct sinkhole_rule *rule, bool apex, int64_t now
 {
     if (rule->valid_until != 0 && now_s >= rule->valid_until)
         return false;
-    return rule->scope == SINKHOLE_SCOPE_SUBTREE ||
-           (rule->scope == SINKHOLE_SCOPE_EXACT) == apex;
+    return rule->scope == SINKHOLE_SCOPE_SUBTREE || (rule->scope == SINKHOLE_SCOPE_EXACT) == apex;
 }
 
 /* Between entries of one name: exception, rank, strictness; the lower id came first. */

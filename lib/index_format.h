@@ -16,9 +16,9 @@
 #define INDEX_MAGIC_LEN 8
 #define INDEX_MUST_UNDERSTAND 0u /* flags this version knows */
 
-#define INDEX_BLOCK_NAMES 16   /* names that are front-coded together */
+#define INDEX_BLOCK_NAMES 16 /* names that are front-coded together */
 #define INDEX_BUCKET_SLOTS 16
-#define INDEX_ALIGN 64         /* of every section */
+#define INDEX_ALIGN 64            /* of every section */
 #define INDEX_TEXT_MAX UINT32_MAX /* octets of records in one table: block offsets are 32 bits */
 
 struct index_section {

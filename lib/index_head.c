@@ -79,14 +79,13 @@ enum sinkhole_build_status sinkhole_head_write(const char *dir, const struct sin
     index_header_init(&header, INDEX_MAGIC_HEAD, base.seed, &head->state);
     header.base_id = head->base_id;
     header.base_checksum = base.checksum;
-    header.policy_hash = XXH3_64bits_withSeed(head->policies, policies_len,
-                                              XXH3_64bits(head->rules, rules_len));
+    header.policy_hash =
+        XXH3_64bits_withSeed(head->policies, policies_len, XXH3_64bits(head->rules, rules_len));
     index_table_parts(&table, &header.table, parts);
     parts[INDEX_TABLE_PARTS] = (struct index_part){head->rules, rules_len, &header.rules};
     parts[INDEX_TABLE_PARTS + 1] =
         (struct index_part){head->policies, policies_len, &header.policies};
-    status = index_file_write(dir, HEAD_TEMPORARY, &header, parts,
-                              INDEX_TABLE_PARTS + 2);
+    status = index_file_write(dir, HEAD_TEMPORARY, &header, parts, INDEX_TABLE_PARTS + 2);
     if (status == SINKHOLE_BUILD_OK)
         status = head_verify(dir);
     if (status == SINKHOLE_BUILD_OK)

@@ -118,8 +118,8 @@ static int key_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t 
 }
 
 /*
- * The last block of [low, high) whose first key is not above `key`; false when there is none, or it is
- * damaged. high <= block_count; every block begins inside the text (checked at open).
+ * The last block of [low, high) whose first key is not above `key`; false when there is none, or it
+ * is damaged. high <= block_count; every block begins inside the text (checked at open).
  */
 static bool block_find(const struct table_view *table, uint32_t low, uint32_t high,
                        const uint8_t *key, size_t key_len, uint32_t *ret_block)
@@ -130,7 +130,8 @@ static bool block_find(const struct table_view *table, uint32_t low, uint32_t hi
         uint32_t middle = low + (high - low) / 2;
         struct record record;
 
-        if (!record_read(table->text + table->blocks[middle], table->text + table->text_len, &record))
+        if (!record_read(table->text + table->blocks[middle], table->text + table->text_len,
+                         &record))
             return false;
         if (key_compare(record.suffix, record.suffix_len, key, key_len) <= 0)
             low = middle + 1;
@@ -142,8 +143,9 @@ static bool block_find(const struct table_view *table, uint32_t low, uint32_t hi
 }
 
 /*
- * Scans one block without rebuilding its keys. `matched` octets of `want` agree with the record before,
- * which is below it: a record that shares more with it is below too, one that shares less is above.
+ * Scans one block without rebuilding its keys. `matched` octets of `want` agree with the record
+ * before, which is below it: a record that shares more with it is below too, one that shares less
+ * is above.
  */
 static bool block_scan(const struct table_view *table, uint32_t block, const uint8_t *want,
                        size_t want_len, uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX],
@@ -167,7 +169,7 @@ static bool block_scan(const struct table_view *table, uint32_t block, const uin
             }
             if (rest == rest_end && matched == want_len)
                 return ids_read(&at, end, ret_ids, ret_count);
-            if (matched == want_len || (rest < rest_end && *rest > want[matched]))
+            if (matched == want_len || (rest < rest_end && want[matched] < *rest))
                 return false;
         }
         if (!ids_skip(&at, end))
@@ -186,8 +188,9 @@ bool table_find(const struct table_view *table, const char *key, size_t key_len,
            block_scan(table, block, want, key_len, ret_ids, ret_count);
 }
 
-bool table_find_hinted(const struct table_view *table, uint16_t hint, const struct sinkhole_key *key,
-                       uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count)
+bool table_find_hinted(const struct table_view *table, uint16_t hint,
+                       const struct sinkhole_key *key, uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX],
+                       size_t *ret_count)
 {
     const uint8_t *want = (const uint8_t *)key->text;
     uint64_t low = (uint64_t)hint << table->hint_shift;
@@ -196,8 +199,7 @@ bool table_find_hinted(const struct table_view *table, uint16_t hint, const stru
 
     if (high > table->block_count)
         high = table->block_count;
-    return low < high &&
-           block_find(table, (uint32_t)low, (uint32_t)high, want, key->len, &block) &&
+    return low < high && block_find(table, (uint32_t)low, (uint32_t)high, want, key->len, &block) &&
            block_scan(table, block, want, key->len, ret_ids, ret_count);
 }
 

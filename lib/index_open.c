@@ -92,8 +92,9 @@ static bool table_check(const struct index_map *map, const struct index_table *t
         table->buckets.len % sizeof(struct index_bucket) != 0 ||
         table->buckets.len / sizeof(struct index_bucket) > UINT32_MAX / 2 ||
         table->hints.len != table->buckets.len / 2 ||
-        table->blocks.len / sizeof(uint32_t) != blocks || table->blocks.len % sizeof(uint32_t) != 0 ||
-        blocks > UINT32_MAX || table->text.len > INDEX_TEXT_MAX)
+        table->blocks.len / sizeof(uint32_t) != blocks ||
+        table->blocks.len % sizeof(uint32_t) != 0 || blocks > UINT32_MAX ||
+        table->text.len > INDEX_TEXT_MAX)
         return false;
     view.bucket_count = (uint32_t)(table->buckets.len / sizeof(struct index_bucket));
     view.block_count = (uint32_t)blocks;
@@ -290,7 +291,8 @@ static enum sinkhole_index_status open_once(const char *dir, const char *head_na
     if (status == SINKHOLE_INDEX_OK)
         status = header_check(&index->head_map, INDEX_MAGIC_HEAD);
     if (status == SINKHOLE_INDEX_OK) {
-        base_name(((const struct index_header *)(const void *)index->head_map.bytes)->base_id, name);
+        base_name(((const struct index_header *)(const void *)index->head_map.bytes)->base_id,
+                  name);
         status = file_map(dir, name, &index->base_map);
     }
     if (status == SINKHOLE_INDEX_OK)

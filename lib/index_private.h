@@ -60,7 +60,7 @@ bool index_rules_valid(const struct sinkhole_rule *rules, size_t rule_count,
 /* Walks a table's records in order. */
 struct table_cursor {
     const struct table_view *table;
-    uint64_t number;   /* of the record that next gives */
+    uint64_t number;         /* of the record that next gives */
     const uint8_t *at, *end; /* in text; end of the block */
     size_t key_len;
     size_t count;
@@ -75,8 +75,9 @@ bool table_cursor_next(struct table_cursor *cursor);
 bool table_find(const struct table_view *table, const char *key, size_t key_len,
                 uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count);
 /* The same among the blocks that a slot's hint means. */
-bool table_find_hinted(const struct table_view *table, uint16_t hint, const struct sinkhole_key *key,
-                       uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *ret_count);
+bool table_find_hinted(const struct table_view *table, uint16_t hint,
+                       const struct sinkhole_key *key, uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX],
+                       size_t *ret_count);
 
 /* --- hashes ------------------------------------------------------------------------------- */
 static inline uint64_t index_checksum(const uint8_t *bytes, size_t len)

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define LOAD_PERCENT 96      /* of the slots: 4.17 octets a name */
-#define EVICTIONS_MAX 2000   /* in one walk, before the table is made larger */
-#define GROWTHS_MAX 20       /* by 1 % each */
+#define LOAD_PERCENT 96    /* of the slots: 4.17 octets a name */
+#define EVICTIONS_MAX 2000 /* in one walk, before the table is made larger */
+#define GROWTHS_MAX 20     /* by 1 % each */
 #define RECORD_MAX (2 + SINKHOLE_KEY_MAX + 5 * (SINKHOLE_INDEX_ENTRIES_MAX + 1))
 
 void table_builder_init(struct table_builder *builder, uint64_t names_max, uint64_t seed)
@@ -147,7 +147,8 @@ enum sinkhole_build_status table_builder_add(struct table_builder *builder, cons
     return SINKHOLE_BUILD_OK;
 }
 
-/* Buckets as they fill: `filled` keeps a bucket's count in one octet, so that choosing stays in the cache. */
+/* Buckets as they fill: `filled` keeps a bucket's count in one octet, so that choosing stays in the
+ * cache. */
 struct placing {
     struct index_bucket *buckets;
     uint16_t *hints;
@@ -208,8 +209,8 @@ static enum sinkhole_build_status builder_place(struct table_builder *builder, s
     memset(placing.buckets, 0, bucket_count * sizeof(*placing.buckets));
     *ret_placed = true;
     for (uint64_t i = 0; i < builder->names && *ret_placed; i++)
-        *ret_placed = placing_put(&placing, builder->hashes[i],
-                                  (uint16_t)(i / INDEX_BLOCK_NAMES >> shift));
+        *ret_placed =
+            placing_put(&placing, builder->hashes[i], (uint16_t)(i / INDEX_BLOCK_NAMES >> shift));
     status = SINKHOLE_BUILD_OK;
     if (*ret_placed) {
         builder->buckets = placing.buckets;

@@ -121,7 +121,8 @@ enum sinkhole_name_status sinkhole_name_from_wire(const uint8_t *wire, size_t le
         if (label_len == 0)
             break;
         for (size_t end = off + label_len; off < end; off++)
-            name.wire[off] = (uint8_t)(wire[off] | (wire[off] >= 'A' && wire[off] <= 'Z' ? 0x20 : 0));
+            name.wire[off] =
+                (uint8_t)(wire[off] | (wire[off] >= 'A' && wire[off] <= 'Z' ? 0x20 : 0));
         name.labels++;
     }
     name.wire_len = (uint8_t)off;
@@ -254,7 +255,8 @@ bool sinkhole_name_is_at_or_below(const struct sinkhole_name *name,
 {
     size_t off = 0;
 
-    while (off < name->wire_len && name->wire_len - off > ancestor->wire_len && name->wire[off] != 0)
+    while (off < name->wire_len && name->wire_len - off > ancestor->wire_len &&
+           name->wire[off] != 0)
         off += 1 + (size_t)name->wire[off];
     return off < name->wire_len && name->wire_len - off == ancestor->wire_len &&
            memcmp(name->wire + off, ancestor->wire, ancestor->wire_len) == 0;

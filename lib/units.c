@@ -25,7 +25,7 @@ struct slot {
 
 struct sinkhole_units {
     struct slot *slots;
-    size_t size, used; /* size: a power of two */
+    size_t size, used;                   /* size: a power of two */
     uint32_t of_length[2][BITS_MAX + 1]; /* prefixes of each length; [0] IPv4, [1] IPv6 */
 };
 
@@ -181,8 +181,7 @@ static struct slot *slot_find(struct slot *slots, size_t size,
 
     for (size_t i = (size_t)hash & (size - 1);; i = (i + 1) & (size - 1))
         if (slots[i].address.family == 0 ||
-            (slots[i].bits == bits &&
-             memcmp(&slots[i].address, address, sizeof(*address)) == 0))
+            (slots[i].bits == bits && memcmp(&slots[i].address, address, sizeof(*address)) == 0))
             return &slots[i];
 }
 

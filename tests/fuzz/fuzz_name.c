@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         same(&name, &again);
     }
     if (sinkhole_name_from_key((const char *)data, size, &name) == SINKHOLE_NAME_OK &&
-        (!sinkhole_key_from_name(&name, &key) || key.len != size || memcmp(key.text, data, size) != 0))
+        (!sinkhole_key_from_name(&name, &key) || key.len != size ||
+         memcmp(key.text, data, size) != 0))
         abort();
     if (sinkhole_name_from_wire(data, size, &name) != SINKHOLE_NAME_OK)
         return 0;

@@ -56,7 +56,8 @@ static int replay_folder(const char *program)
     name = name != NULL ? name + 1 : program;
     name += strncmp(name, "lt-", 3) == 0 ? 3 : 0;
     name += strncmp(name, "fuzz_", 5) == 0 ? 5 : 0;
-    snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%s", srcdir != NULL ? srcdir : ".", name);
+    snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%s", srcdir != NULL ? srcdir : ".",
+             name);
     dir = opendir(folder);
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] == '.')

@@ -17,7 +17,8 @@ static const char help[] =
     "Opens DIR/index and tells for each name what decides: rule, action, listed name.\n"
     "  -q, --quiet         totals only: names, listed, nanoseconds a look-up\n"
     "  -n, --rounds N      all names N times (1)\n"
-    "Instructions of a look-up: valgrind --tool=callgrind --toggle-collect=sinkhole_index_find askindex ...\n";
+    "Instructions of a look-up: valgrind --tool=callgrind --toggle-collect=sinkhole_index_find "
+    "askindex ...\n";
 
 struct names {
     struct sinkhole_name *items;
@@ -112,8 +113,8 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < names.count; i++) {
             struct sinkhole_match match;
 
-            listed += sinkhole_index_find(index, names.items[i].wire, names.items[i].wire_len, now_s,
-                                          &match);
+            listed += sinkhole_index_find(index, names.items[i].wire, names.items[i].wire_len,
+                                          now_s, &match);
             if (!quiet)
                 answer_print(&names.items[i], &match);
         }

@@ -87,7 +87,8 @@ static inline void file_write(const char *dir, const char *name, const void *byt
     assert_int_equal(fclose(file), 0);
 }
 
-static inline void base_write(const char *dir, uint64_t id, const struct listed *names, size_t count)
+static inline void base_write(const char *dir, uint64_t id, const struct listed *names,
+                              size_t count)
 {
     struct sinkhole_build_state state = {.generation = id, .entries = count};
     struct sinkhole_base_builder *builder;

@@ -96,7 +96,7 @@ static unsigned word(const char *text, const char *const *words, const char *wha
     die("unknown %s '%s'", what, text);
 }
 
-static const char *const actions[] = {"inherit", "monitor",  "tcp-only", "address", "nodata",
+static const char *const actions[] = {"inherit",  "monitor", "tcp-only", "address", "nodata",
                                       "nxdomain", "drop",    "allow",    NULL};
 static const char *const scopes[] = {"exact", "below", "subtree", NULL};
 static const char *const kinds[] = {"block", "allow", "authority", NULL};
@@ -300,7 +300,8 @@ static void lines_read(struct lines *lines, FILE *file)
         if (last == text)
             die("'%s': expected a name and rule ids", text);
         ids_parse(last, &line);
-        for (len = (size_t)(last - text); len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t');)
+        for (len = (size_t)(last - text);
+             len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t');)
             len--;
         key_parse(text, len, &line);
         lines->items = grow(lines->items, lines->count, sizeof(line));
@@ -327,7 +328,8 @@ static void base_write(const char *dir, uint64_t base_id, const struct lines *li
     for (size_t i = 0; i < lines->count; i++) {
         const struct line *line = &lines->items[i];
 
-        status = sinkhole_base_builder_add(builder, line->key, line->key_len, line->ids, line->count);
+        status =
+            sinkhole_base_builder_add(builder, line->key, line->key_len, line->ids, line->count);
         if (status != SINKHOLE_BUILD_OK)
             die("'%s': %s", line->key, sinkhole_build_status_text(status));
     }
@@ -345,12 +347,10 @@ struct options {
 
 static struct options options_parse(int argc, char **argv)
 {
-    static const struct option rows[] = {{"delta", required_argument, NULL, 'd'},
-                                         {"generation", required_argument, NULL, 'g'},
-                                         {"base-id", required_argument, NULL, 'b'},
-                                         {"keep-base", no_argument, NULL, 'k'},
-                                         {"help", no_argument, NULL, 'h'},
-                                         {NULL, 0, NULL, 0}};
+    static const struct option rows[] = {
+        {"delta", required_argument, NULL, 'd'},   {"generation", required_argument, NULL, 'g'},
+        {"base-id", required_argument, NULL, 'b'}, {"keep-base", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     struct options options = {.generation = 1};
     int c;
 

@@ -46,7 +46,8 @@ static uint32_t random_below(uint32_t most)
 /* Few letters and few levels, so that names meet; now and then a label that is longer. */
 static void random_key(char key[64])
 {
-    static const char *const labels[] = {"a", "b", "c", "ab", "a-b", "a_b", "0", "abcdefghijklmnop"};
+    static const char *const labels[] = {"a",   "b",   "c", "ab",
+                                         "a-b", "a_b", "0", "abcdefghijklmnop"};
     size_t len = (size_t)sprintf(key, "%s", labels[random_below(2)]);
 
     for (uint32_t levels = 1 + random_below(3); levels > 0; levels--)
@@ -61,8 +62,8 @@ static void random_rules(struct world *world)
         char feed[8];
 
         sprintf(feed, "f%u", i);
-        world->policies[i] = policy_make(feed, (uint8_t)(1 + random_below(6)),
-                                         (uint16_t)random_below(3));
+        world->policies[i] =
+            policy_make(feed, (uint8_t)(1 + random_below(6)), (uint16_t)random_below(3));
         if (random_below(6) == 0)
             world->policies[i].action = SINKHOLE_ACTION_ALLOW;
     }
@@ -109,9 +110,13 @@ static void random_list(struct world *world, struct list *list, uint32_t most, s
 static void world_write(const struct world *world, const char *dir, uint64_t id)
 {
     struct sinkhole_delta_name delta[KEYS_MAX];
-    struct sinkhole_head head = {.base_id = id, .rules = world->rules, .rule_count = RULES,
-                                 .policies = world->policies, .policy_count = FEEDS,
-                                 .delta = delta, .delta_count = world->delta.count};
+    struct sinkhole_head head = {.base_id = id,
+                                 .rules = world->rules,
+                                 .rule_count = RULES,
+                                 .policies = world->policies,
+                                 .policy_count = FEEDS,
+                                 .delta = delta,
+                                 .delta_count = world->delta.count};
     struct sinkhole_base_builder *builder;
 
     assert_int_equal(sinkhole_base_builder_new(KEYS_MAX, &builder), SINKHOLE_BUILD_OK);
@@ -123,7 +128,8 @@ static void world_write(const struct world *world, const char *dir, uint64_t id)
                          SINKHOLE_BUILD_OK);
     }
     head.state.generation = id;
-    assert_int_equal(sinkhole_base_builder_finish(builder, dir, id, &head.state), SINKHOLE_BUILD_OK);
+    assert_int_equal(sinkhole_base_builder_finish(builder, dir, id, &head.state),
+                     SINKHOLE_BUILD_OK);
     sinkhole_base_builder_free(builder);
     for (size_t i = 0; i < world->delta.count; i++) {
         const struct list_name *name = &world->delta.names[i];
@@ -178,7 +184,10 @@ static void reference(const struct world *world, const struct sinkhole_name *ask
             const struct sinkhole_policy *policy = &world->policies[rule->feed];
             uint8_t action = rule->action != 0 ? rule->action : policy->action;
             struct candidate now = {{action != SINKHOLE_ACTION_ALLOW, off, 1000u - policy->rank,
-                                     10u - action, rule->id}, rule, action, off};
+                                     10u - action, rule->id},
+                                    rule,
+                                    action,
+                                    off};
             size_t at = 0;
 
             if ((rule->valid_until != 0 && rule->valid_until <= NOW) ||
@@ -208,7 +217,7 @@ static void random_question(const struct world *world, struct sinkhole_name *ret
         strcat(text, random_below(2) ? " a" : " zz");
     assert_int_equal(sinkhole_name_from_key(text, strlen(text), &name), SINKHOLE_NAME_OK);
     if (random_below(8) == 0)
-        name.wire[1] = (uint8_t)" .*\xff\0A"[random_below(6)];
+        name.wire[1] = (uint8_t) " .*\xff\0A"[random_below(6)];
     *ret_name = name;
 }
 
@@ -246,7 +255,8 @@ struct walked {
     bool delta;
 };
 
-static bool walk_visit(void *arg, const char *key, size_t key_len, const uint32_t *ids, size_t count)
+static bool walk_visit(void *arg, const char *key, size_t key_len, const uint32_t *ids,
+                       size_t count)
 {
     struct walked *walked = arg;
     const struct list_name *name;

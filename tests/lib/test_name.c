@@ -10,7 +10,9 @@
 #include "sinkhole/name.h"
 
 #define L63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg"
-#define TEXT253 L63 "." L63 "." L63 "." "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffg"
+#define TEXT253                                                                                    \
+    L63 "." L63 "." L63 "."                                                                        \
+        "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffg"
 
 static void test_text_is_checked_at_the_door(void **state)
 {
@@ -39,7 +41,10 @@ static void test_text_is_checked_at_the_door(void **state)
         {"one label too long", "a." TEXT253, SINKHOLE_NAME_LONG, NULL},
         {"blank", "exa mple.com", SINKHOLE_NAME_CHARACTER, NULL},
         {"escape", "exa\\046mple.com", SINKHOLE_NAME_CHARACTER, NULL},
-        {"UTF-8", "b\xc3\xbc" "cher.example", SINKHOLE_NAME_CHARACTER, NULL},
+        {"UTF-8",
+         "b\xc3\xbc"
+         "cher.example",
+         SINKHOLE_NAME_CHARACTER, NULL},
         {"wildcard", "*.example.com", SINKHOLE_NAME_CHARACTER, NULL},
         {"leading hyphen", "-a.example", SINKHOLE_NAME_HYPHEN, NULL},
         {"trailing hyphen", "a-.example", SINKHOLE_NAME_HYPHEN, NULL},
@@ -84,7 +89,10 @@ static void test_wire_is_checked_at_the_door(void **state)
         {"no root label", "\1a", 2, SINKHOLE_NAME_TRUNCATED, NULL},
         {"label cut", "\5abc", 4, SINKHOLE_NAME_TRUNCATED, NULL},
         {"pointer", "\1a\xc0\x0c", 5, SINKHOLE_NAME_TRUNCATED, NULL},
-        {"reserved label type", "\x40" "abc", 5, SINKHOLE_NAME_LABEL_LONG, NULL},
+        {"reserved label type",
+         "\x40"
+         "abc",
+         5, SINKHOLE_NAME_LABEL_LONG, NULL},
     };
 
     (void)state;
@@ -247,10 +255,14 @@ static void test_at_or_below(void **state)
         const char *name, *ancestor;
         bool expected;
     } cases[] = {
-        {"www.example.com", "example.com", true}, {"example.com", "example.com", true},
-        {"example.com", "www.example.com", false}, {"badexample.com", "example.com", false},
-        {"example.com", ".", true},               {"example.com", "com", true},
-        {"example.com", "org", false},            {".", ".", true},
+        {"www.example.com", "example.com", true},
+        {"example.com", "example.com", true},
+        {"example.com", "www.example.com", false},
+        {"badexample.com", "example.com", false},
+        {"example.com", ".", true},
+        {"example.com", "com", true},
+        {"example.com", "org", false},
+        {".", ".", true},
         {".", "com", false},
     };
 

@@ -94,10 +94,14 @@ static void test_longest_match_wins(void **state)
         uint32_t value; /* 0: nobody's */
         const char *prefix;
     } cases[] = {
-        {"10.1.2.3", 3, "10.1.2.0/24"},   {"10.1.3.3", 2, "10.1.0.0/16"},
-        {"10.2.0.1", 1, "10.0.0.0/8"},    {"10.1.2.77", 4, "10.1.2.77/32"},
-        {"11.0.0.1", 0, NULL},            {"2001:db8:1::5", 6, "2001:db8:1::/48"},
-        {"2001:db8:2::5", 5, "2001:db8::/32"}, {"2001:db9::", 0, NULL},
+        {"10.1.2.3", 3, "10.1.2.0/24"},
+        {"10.1.3.3", 2, "10.1.0.0/16"},
+        {"10.2.0.1", 1, "10.0.0.0/8"},
+        {"10.1.2.77", 4, "10.1.2.77/32"},
+        {"11.0.0.1", 0, NULL},
+        {"2001:db8:1::5", 6, "2001:db8:1::/48"},
+        {"2001:db8:2::5", 5, "2001:db8::/32"},
+        {"2001:db9::", 0, NULL},
         {"::ffff:10.1.2.9", 3, "10.1.2.0/24"},
     };
     struct sinkhole_units *units = sinkhole_units_new();
@@ -143,7 +147,8 @@ static void test_many_prefixes(void **state)
         assert_true(sinkhole_units_add(units, &prefix, i));
     }
     for (uint32_t i = 0; i < 20000; i++) {
-        struct sinkhole_address address = {.family = 4, .octets = {(uint8_t)(i >> 8), (uint8_t)i, 0, 9}};
+        struct sinkhole_address address = {.family = 4,
+                                           .octets = {(uint8_t)(i >> 8), (uint8_t)i, 0, 9}};
 
         assert_true(sinkhole_units_find(units, &address, &value, &found));
         assert_int_equal(value, i);
