@@ -2,7 +2,7 @@
 /*
  * The blocklist index, reader's side: what the module maps and asks for every name.
  *
- * On disk (doc/formats.md): index/head, replaced by rename at each publication, and index/base-<id>,
+ * On disk (doc/index-format.md): index/head, replaced by rename at each publication, and index/base-<id>,
  * immutable. The head names its base and carries the rules and policies in force, and the *delta*:
  * names whose complete list of rule ids differs from the base's (an empty list: no longer listed).
  * A look-up asks the delta first, then the base.

@@ -180,6 +180,7 @@ IMPOSSIBLE(buckets_none, header->table.buckets.len = header->table.hints.len = 0
 IMPOSSIBLE(hints_short, header->table.hints.len -= 2)
 IMPOSSIBLE(hints_outside, header->table.hints.off = UINT64_MAX - 63)
 IMPOSSIBLE(text_overflow, header->table.text.len = UINT64_MAX)
+IMPOSSIBLE(text_outside, header->table.text.len += 4096)
 IMPOSSIBLE(text_empty, header->table.text.len = 0)
 IMPOSSIBLE(names_many, header->table.names = UINT64_MAX)
 IMPOSSIBLE(names_one_more_block, header->table.names += 16)
@@ -188,6 +189,7 @@ IMPOSSIBLE(blocks_equal, BLOCK(1) = BLOCK(0))
 IMPOSSIBLE(block_outside, BLOCK(1) = UINT32_MAX)
 IMPOSSIBLE(rules_ragged, header->rules.len--)
 IMPOSSIBLE(rules_outside, header->rules.off = UINT64_MAX - 63)
+IMPOSSIBLE(rules_long, header->rules.len += 100 * sizeof(struct sinkhole_rule))
 IMPOSSIBLE(rule_zero, RULE(0).id = 0)
 IMPOSSIBLE(rules_out_of_order, RULE(2).id = 2)
 IMPOSSIBLE(rule_of_no_feed, RULE(1).feed = 2)
@@ -228,6 +230,7 @@ static void test_refused_with_the_reason(void **state)
         {"hints too short", false, true, hints_short, SINKHOLE_INDEX_DAMAGED},
         {"hints outside", false, true, hints_outside, SINKHOLE_INDEX_DAMAGED},
         {"text overflows", false, true, text_overflow, SINKHOLE_INDEX_DAMAGED},
+        {"text outside", false, true, text_outside, SINKHOLE_INDEX_DAMAGED},
         {"text empty", true, true, text_empty, SINKHOLE_INDEX_DAMAGED},
         {"more names than can be", false, true, names_many, SINKHOLE_INDEX_DAMAGED},
         {"more names than blocks", false, true, names_one_more_block, SINKHOLE_INDEX_DAMAGED},
@@ -236,6 +239,7 @@ static void test_refused_with_the_reason(void **state)
         {"block outside", false, true, block_outside, SINKHOLE_INDEX_DAMAGED},
         {"rules ragged", true, true, rules_ragged, SINKHOLE_INDEX_DAMAGED},
         {"rules outside", true, true, rules_outside, SINKHOLE_INDEX_DAMAGED},
+        {"rules beyond the end", true, true, rules_long, SINKHOLE_INDEX_DAMAGED},
         {"rule zero", true, true, rule_zero, SINKHOLE_INDEX_DAMAGED},
         {"rules out of order", true, true, rules_out_of_order, SINKHOLE_INDEX_DAMAGED},
         {"rule of no feed", true, true, rule_of_no_feed, SINKHOLE_INDEX_DAMAGED},
@@ -287,9 +291,10 @@ IMPOSSIBLE(suffix_too_long, TEXT[1] = 255)
 IMPOSSIBLE(suffix_empty, TEXT[1] = 0)
 IMPOSSIBLE(key_of_one_label, TEXT[5] = '-')
 IMPOSSIBLE(key_with_dot, TEXT[5] = '.')
+IMPOSSIBLE(shares_beyond, TEXT[14] = 13)
 IMPOSSIBLE(keys_descend, TEXT[2] = 'd')
 IMPOSSIBLE(id_zero, TEXT[13] = 0)
-IMPOSSIBLE(list_of_65, TEXT[13] = 0x83; TEXT[14] = 0x01)
+IMPOSSIBLE(list_of_65, TEXT[13] = 0x83; memset(TEXT + 14, 1, 66))
 IMPOSSIBLE(number_endless, memset(TEXT + 13, 0xff, 60))
 IMPOSSIBLE(noise, for (size_t i = 0; i < header->table.text.len; i++) TEXT[i] ^= (uint8_t)(i * 37))
 IMPOSSIBLE(ones, memset(TEXT, 0xff, header->table.text.len))
@@ -322,6 +327,7 @@ static void test_impossible_records_are_noticed(void **state)
         {"list of 65", list_of_65},
         {"number without end", number_endless},
         {"noise", noise},
+        {"shares more than there is", shares_beyond},
         {"ones", ones},
         {"zeros", zeros},
     };
