@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 
 static const struct cli_command commands[] = {
+    {"feed", cmd_feed, "lists: from a file or a letter to what every resolver enforces"},
     {"settings", cmd_settings, "show, check or explain the settings file"},
     {"abi-check", cmd_abi_check, "may this Unbound load this module"},
     {"completion", cmd_completion, "words for the shell's Tab key"},
@@ -110,9 +111,12 @@ int main(int argc, char **argv)
             return cli_fail(CLI_USAGE, "%s", error);
     }
     cli.settings = settings;
+    if (settings != NULL && (cli.store = sinkhole_store_new(settings)) == NULL)
+        return cli_fail(CLI_FAILED, "no memory");
     code = cli_dispatch(&cli, commands, usage, argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout))
         code = code == CLI_OK ? CLI_FAILED : code;
+    sinkhole_store_free(cli.store);
     sinkhole_settings_free(settings);
     return code;
 }
