@@ -421,7 +421,7 @@ int feed_import(struct cli *cli, int argc, char **argv)
         {"column", "LIST", "CSV: numbers from 1, or header names, comma separated", &w.column, NULL},
         {"delimiter", "CHAR", "CSV: one character, or tab [found out]", &w.delimiter, NULL},
         {"undefanged", "WORD", "text: names written plainly: take or review [take]", &w.undefanged, NULL},
-        {"allow-private-suffix", NULL, "a provider's own zone, with --scope exact", NULL,
+        {"allow-private-suffix", NULL, "list a provider's zone too, exactly", NULL,
          &w.private_suffix},
         {"force-dirty", NULL, "although more than half of the lines are unreadable", NULL,
          &w.force_dirty},

@@ -109,6 +109,10 @@ static void list_name(struct sinkhole_import *import, uint64_t line_no, const st
     }
     reason = feed_guard_check(import->guard, &token->name, &key, scope,
                               import->options.allow_private_suffix);
+    if (reason == SINKHOLE_REASON_PRIVATE_SUFFIX && import->options.allow_private_suffix) {
+        scope = SINKHOLE_SCOPE_EXACT; /* its customers stay out of it */
+        reason = SINKHOLE_REASON_COUNT;
+    }
     if (import->options.format == SINKHOLE_FORMAT_TEXT && !token->defanged &&
         (reason == SINKHOLE_REASON_COUNT || reason == SINKHOLE_REASON_PROTECTED_BELOW) &&
         feed_guard_touches(import->guard, &key))

@@ -65,7 +65,7 @@ enum sinkhole_note_class {
     X(ROOT, REFUSED, "root", "the root of all names is never listed")                              \
     X(TLD, REFUSED, "tld", "a top-level domain is never listed")                                   \
     X(ICANN_SUFFIX, REFUSED, "public-suffix", "a public suffix: registrants below it have nothing in common") \
-    X(PRIVATE_SUFFIX, REFUSED, "private-suffix", "a provider's zone for its customers: only exactly, with --allow-private-suffix") \
+    X(PRIVATE_SUFFIX, REFUSED, "private-suffix", "a provider's zone for its customers (--allow-private-suffix lists it, exactly)") \
     X(PROTECTED, REFUSED, "protected", "a protected zone's own name")                              \
     X(PROTECTED_PARENT, REFUSED, "protected-parent", "lies above a protected zone")                \
     X(PROTECTED_BELOW, REFUSED, "protected-below", "below a protected zone names are listed exactly only: --scope exact") \
@@ -101,7 +101,7 @@ struct sinkhole_import_options {
     enum sinkhole_scope scope;  /* of names without a mark of their own ("*.x": below, ".x": subtree) */
     const char *columns;        /* CSV: numbers from 1 or header names, comma separated; NULL: found by header */
     char delimiter;             /* CSV; 0: found out */
-    bool allow_private_suffix;  /* exactly only, even then */
+    bool allow_private_suffix;  /* they are listed exactly, whatever the scope */
     bool force_dirty;           /* also when more than half of the lines are dirt */
     bool undefanged_review;     /* text: names written plainly are for review */
 };
