@@ -337,7 +337,9 @@ static enum sinkhole_store_status prepare(struct sinkhole_change *change,
         status = sinkhole_snapshot_write(change->store, view, change, progress, arg, snapshot);
         commit->snapshot = snapshot;
     } else {
-        status = encode(change, false, &commit->parts);
+        status = sinkhole_change_verify(change, view);
+        if (status == SINKHOLE_STORE_OK)
+            status = encode(change, false, &commit->parts);
     }
     if (status == SINKHOLE_STORE_OK && change->kind == SINKHOLE_CHANGE_LINES) {
         status = encode(change, true, &commit->undo);

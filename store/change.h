@@ -55,6 +55,11 @@ enum sinkhole_store_status sinkhole_change_run(struct sinkhole_change *change,
 /* True when `id` was reserved by this change. */
 bool sinkhole_change_owns(const struct sinkhole_change *change, uint32_t id);
 
+/* INVALID when a settled change adds what is listed or takes off what is not; looked up for a
+ * change of few chunks only (verify.c). `view` needs no log. */
+enum sinkhole_store_status sinkhole_change_verify(const struct sinkhole_change *change,
+                                                  const struct sinkhole_list_view *view);
+
 /* --- a snapshot, written ahead (snapshot.c) --- */
 struct sinkhole_snapshot {
     char name[SINKHOLE_SNAPSHOT_NAME_MAX + 1];
