@@ -11,8 +11,8 @@ const char *csv_status_text(enum csv_status status)
         [CSV_OK] = "right",
         [CSV_END] = "the end",
         [CSV_FIELDS] = "too many fields in one row",
-        [CSV_QUOTE] = "a quotation mark where none may stand: a field with quotation marks is "
-                      "quoted as a whole, and each mark inside is doubled",
+        [CSV_QUOTE] = ("a quotation mark where none may stand: a field with quotation marks is "
+                       "quoted as a whole, and each mark inside is doubled"),
         [CSV_OPEN_QUOTE] = "a quotation mark is opened and never closed",
         [CSV_NUL] = "an octet 0: not a text file",
     };

@@ -53,7 +53,7 @@ complete_words() {
         _sinkholectl
         echo "${COMPREPLY[@]}"' bash sinkholectl "$@"
 }
-expect "completes commands" 0 "settings completion" complete_words ""
+expect "completes commands" 0 "settings " complete_words ""
 expect "completes subcommands" 0 "sample check show manual" complete_words settings ""
 expect "completes a beginning" 0 "check" complete_words settings ch
 expect "no colours into a pipe" 1 "" bash -c "'$ctl' --help | grep -q $'\\033'"
