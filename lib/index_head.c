@@ -121,8 +121,10 @@ void sinkhole_index_sweep(const char *dir, uint64_t keep_base_id)
 
         if (sscanf(entry->d_name, "base-%" SCNu64 "%n", &id, &end) != 1)
             continue;
-        if (strcmp(entry->d_name + end, ".tmp") == 0 ||
-            (entry->d_name[end] == '\0' && id != info.base_id && id != keep_base_id))
+        /* A temporary file above the base in force may be a build under way. */
+        if (strcmp(entry->d_name + end, ".tmp") == 0
+                ? id <= info.base_id
+                : entry->d_name[end] == '\0' && id != info.base_id && id != keep_base_id)
             index_file_remove(dir, entry->d_name);
     }
     closedir(folder);

@@ -302,8 +302,8 @@ static void test_bases_are_never_overwritten_and_swept(void **state)
     static const struct {
         const char *name;
         bool stays;
-    } cases[] = {{"base-1", false},     {"base-2", true}, {"base-3", true},
-                 {"base-4.tmp", false}, {"base-x", true}, {"head", true}};
+    } cases[] = {{"base-1", false},    {"base-2", true}, {"base-3", true}, {"base-1.tmp", false},
+                 {"base-4.tmp", true}, {"base-x", true}, {"head", true}};
     struct sinkhole_build_state build_state = {.generation = 1};
     struct sinkhole_base_builder *builder;
     char dir[PATH_MAX], path[PATH_MAX];
@@ -317,6 +317,7 @@ static void test_bases_are_never_overwritten_and_swept(void **state)
                      SINKHOLE_BUILD_IO);
     assert_int_equal(errno, EEXIST);
     sinkhole_base_builder_free(builder);
+    file_write(dir, "base-1.tmp", "x", 1);
     file_write(dir, "base-4.tmp", "x", 1);
     file_write(dir, "base-x", "x", 1);
     sinkhole_index_sweep(dir, 2); /* no head yet: nothing goes */
