@@ -210,8 +210,9 @@ void cli_progress(void *arg, const char *what, uint64_t done, uint64_t total)
     }
     if (done < total && now_ms - began_ms >= 1000 && now_ms - shown_ms >= 200) {
         shown_ms = now_ms;
-        fprintf(stderr, "\r\033[K%s  %s of %s", what, cli_count(done, part),
-                cli_count(total, whole));
+        fprintf(stderr, "\r\033[K%s  %s", what, cli_count(done, part));
+        if (total != UINT64_MAX) /* else nobody knows how many */
+            fprintf(stderr, " of %s", cli_count(total, whole));
     } else if (done >= total) {
         if (shown_ms != 0)
             fputs("\r\033[K", stderr);

@@ -73,6 +73,11 @@ int cli_options(const struct cli_page *page, int *argc, char **argv);
 /* As cli_options, and between `least` and `most` words besides. */
 int cli_words(const struct cli_page *page, int *argc, char **argv, int least, int most);
 
+/* A domain name as people write it, internationalised or defanged ("evil[.]example"). False: the
+ * reason is printed. */
+struct sinkhole_name;
+bool cli_name(const char *text, struct sinkhole_name *ret_name);
+
 /* --- what people read ----------------------------------------------------------------------- */
 enum cli_paint { CLI_PLAIN, CLI_GOOD, CLI_BAD, CLI_DIM, CLI_BOLD };
 /* The escape sequence, or "" when there are no colours. */

@@ -16,6 +16,9 @@
 
 static const struct cli_command commands[] = {
     {"feed", cmd_feed, "lists: from a file or a letter to what every resolver enforces"},
+    {"why", cmd_why, "who lists a name, on what letter, and what happens to it"},
+    {"status", cmd_status, "is every resolver well, and if not, what is wrong"},
+    {"alarm", cmd_alarm, "what was reported, and that somebody has seen it"},
     {"settings", cmd_settings, "show, check or explain the settings file"},
     {"abi-check", cmd_abi_check, "may this Unbound load this module"},
     {"completion", cmd_completion, "words for the shell's Tab key"},
