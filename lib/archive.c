@@ -110,12 +110,14 @@ static int store(int archive_fd, const char *name, const uint8_t *packed, size_t
     return result;
 }
 
-/* The file's octets in a zeroed buffer of one segment, unpacked when they are packed. NULL: *ret_status. */
-static uint8_t *load(int fd, enum sinkhole_journal_status *ret_status)
+/* The file's octets in a zeroed buffer of one segment, unpacked when they are packed, and how many there
+ * were. NULL: *ret_status. */
+static uint8_t *load(int fd, size_t *ret_len, enum sinkhole_journal_status *ret_status)
 {
     const size_t room = ZSTD_compressBound(SINKHOLE_SEGMENT_BYTES);
     uint8_t *file = malloc(room);
     uint8_t *base = calloc(1, SINKHOLE_SEGMENT_BYTES);
+    size_t len = 0;
     bool fine = false;
 
     *ret_status = SINKHOLE_JOURNAL_NO_MEMORY;
@@ -129,9 +131,11 @@ static uint8_t *load(int fd, enum sinkhole_journal_status *ret_status)
         goto out;
     *ret_status = SINKHOLE_JOURNAL_DAMAGED;
     if (got >= (ssize_t)sizeof(ZSTD_MAGIC) && memcmp(file, ZSTD_MAGIC, sizeof(ZSTD_MAGIC)) == 0) {
-        fine = !ZSTD_isError(ZSTD_decompress(base, SINKHOLE_SEGMENT_BYTES, file, (size_t)got));
+        len = ZSTD_decompress(base, SINKHOLE_SEGMENT_BYTES, file, (size_t)got);
+        fine = !ZSTD_isError(len);
     } else if ((size_t)got <= SINKHOLE_SEGMENT_BYTES) {
-        memcpy(base, file, (size_t)got);
+        len = (size_t)got;
+        memcpy(base, file, len);
         fine = true;
     }
 out:
@@ -140,6 +144,7 @@ out:
         free(base);
         return NULL;
     }
+    *ret_len = len;
     *ret_status = SINKHOLE_JOURNAL_OK;
     return base;
 }
@@ -149,15 +154,15 @@ int archive_segment(int folder_fd, int archive_fd, const char *name)
     enum sinkhole_journal_status status;
     const int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     uint8_t *base = NULL, *packed = NULL;
-    size_t packed_len = 0;
+    size_t len, packed_len = 0;
     int result = -1;
 
     if (fd < 0)
         return -1;
-    base = load(fd, &status);
+    base = load(fd, &len, &status);
     if (base == NULL)
         goto out;
-    packed = compress(base, used_octets(base, SINKHOLE_SEGMENT_BYTES), &packed_len);
+    packed = compress(base, used_octets(base, len), &packed_len);
     if (packed != NULL)
         result = store(archive_fd, name, packed, packed_len);
 out:;
@@ -201,7 +206,7 @@ unsigned sinkhole_archive_purge(const char *dir, int64_t before_ms)
 }
 
 /* Visits every record that proves itself. */
-static void visit_records(uint8_t *base, sinkhole_record_fn visit, void *arg)
+static void visit_records(uint8_t *base, size_t len, sinkhole_record_fn visit, void *arg)
 {
     const struct segment_header *header = segment_header_of(base);
     struct sinkhole_record_id id = {.lane = header->lane, .segment = header->segment};
@@ -211,6 +216,7 @@ static void visit_records(uint8_t *base, sinkhole_record_fn visit, void *arg)
 
     memcpy(id.journal, header->journal, sizeof(id.journal));
     segment_cursor_init(&cursor, base, header->journal, header->lane, header->segment);
+    cursor.end = (uint32_t)len;
     for (struct segment_record *record;
          (record = segment_next(&cursor, true, &hit_len)) != NULL;
          segment_skip(&cursor, record)) {
@@ -232,15 +238,16 @@ enum sinkhole_journal_status sinkhole_segment_read(const char *path, sinkhole_re
     enum sinkhole_journal_status status;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t *base;
+    size_t len;
 
     if (fd < 0)
         return SINKHOLE_JOURNAL_IO;
-    base = load(fd, &status);
+    base = load(fd, &len, &status);
     close(fd);
     if (base == NULL)
         return status;
     if (segment_header_valid(segment_header_of(base)))
-        visit_records(base, visit, arg);
+        visit_records(base, len, visit, arg);
     else
         status = SINKHOLE_JOURNAL_DAMAGED;
     free(base);

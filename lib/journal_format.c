@@ -124,6 +124,7 @@ void segment_cursor_init(struct segment_cursor *cursor, uint8_t *base, const uin
     *cursor = (struct segment_cursor){
         .base = base,
         .seed = segment_seed(journal, lane, segment),
+        .end = SINKHOLE_SEGMENT_BYTES,
         .position = SEGMENT_DATA,
     };
 }
@@ -165,7 +166,11 @@ struct segment_record *segment_next(struct segment_cursor *cursor, bool whole, s
 
     if (!torn && !whole)
         return NULL; /* simply the end, for now */
-    for (uint32_t at = cursor->position; at <= RECORD_LAST; at += RECORD_ALIGN) {
+    for (uint32_t at = cursor->position; at <= RECORD_LAST && at < cursor->end; at += RECORD_ALIGN) {
+        /* Most of what is looked through here is zeros. */
+        if (atomic_load_explicit(&segment_record_at(cursor->base, at)->commit,
+                                 memory_order_relaxed) == 0)
+            continue;
         record = proved_record(cursor, at, ret_hit_len);
         if (record != NULL) {
             cursor->damaged += record->sequence - cursor->sequence - 1;

@@ -69,6 +69,7 @@ _Static_assert(sizeof(struct segment_record) == 24, "record head");
 struct segment_cursor {
     uint8_t *base;     /* SINKHOLE_SEGMENT_BYTES */
     uint64_t seed;     /* segment_seed */
+    uint32_t end;      /* nothing but zeros from here on; SINKHOLE_SEGMENT_BYTES unless known better */
     uint32_t position; /* of the next record */
     uint32_t stuck_at; /* damage met here in a segment still written: not looked at again until sealed */
     uint64_t sequence; /* of the last record passed */

@@ -3,29 +3,18 @@
  * Shipping into a real Redis: each record once, whatever happens to Redis, the agent or the journal.
  * Skipped (77) where there is no redis-server.
  */
-#include "sample.h"
+#include "server.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include "agent/ship.h"
-#include "sinkhole/clock.h"
 #include "store/store_keys.h"
 
-#define DEADLINE_MS 20000
 #define ROOM (UINT64_C(4) << 30)
 
 struct fixture {
-    char dir[64];
-    char socket[96];
-    pid_t server;
-    redisContext *redis;
+    struct server server;
     struct event_base *loop;
     struct sinkhole_settings settings;
     struct sinkhole_journal *journal;
@@ -34,92 +23,6 @@ struct fixture {
     unsigned events, conditions_on;
     char last_text[256];
 };
-
-/* --- Redis ---------------------------------------------------------------------------------------- */
-
-static void redis_connect(struct fixture *f)
-{
-    const int64_t deadline = sinkhole_monotonic_ms() + DEADLINE_MS;
-
-    for (;;) {
-        redisReply *reply = NULL;
-
-        f->redis = redisConnectUnix(f->socket);
-        if (f->redis != NULL && f->redis->err == 0)
-            reply = redisCommand(f->redis, "PING");
-        if (reply != NULL && reply->type == REDIS_REPLY_STATUS) {
-            freeReplyObject(reply);
-            return;
-        }
-        if (reply != NULL)
-            freeReplyObject(reply);
-        if (f->redis != NULL)
-            redisFree(f->redis);
-        f->redis = NULL;
-        assert_true(sinkhole_monotonic_ms() < deadline);
-        nanosleep(&(struct timespec){0, 5000000}, NULL);
-    }
-}
-
-static void redis_start(struct fixture *f)
-{
-    f->server = fork();
-    assert_true(f->server >= 0);
-    if (f->server == 0) {
-        const int null = open("/dev/null", O_RDWR);
-
-        dup2(null, 1);
-        dup2(null, 2);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", f->socket, "--dir",
-               f->dir, "--save", "", "--appendonly", "yes", "--appendfsync", "no", "--daemonize",
-               "no", (char *)NULL);
-        _exit(127);
-    }
-    redis_connect(f);
-}
-
-static void redis_stop(struct fixture *f, int how)
-{
-    if (f->redis != NULL)
-        redisFree(f->redis);
-    f->redis = NULL;
-    if (f->server > 0) {
-        kill(f->server, how);
-        waitpid(f->server, NULL, 0);
-    }
-    f->server = 0;
-}
-
-static redisReply *ask(struct fixture *f, const char *format, ...)
-{
-    va_list args;
-    redisReply *reply;
-
-    va_start(args, format);
-    reply = redisvCommand(f->redis, format, args);
-    va_end(args);
-    assert_non_null(reply);
-    return reply;
-}
-
-static long long ask_number(struct fixture *f, const char *command)
-{
-    redisReply *reply = ask(f, command);
-    const long long number = reply->integer;
-
-    assert_int_equal(reply->type, REDIS_REPLY_INTEGER);
-    freeReplyObject(reply);
-    return number;
-}
-
-static void tell(struct fixture *f, const char *command)
-{
-    redisReply *reply = ask(f, command);
-
-    if (reply->type == REDIS_REPLY_ERROR)
-        fail_msg("%s: %s", command, reply->str);
-    freeReplyObject(reply);
-}
 
 /* --- the shipper's surroundings ------------------------------------------------------------------ */
 
@@ -148,7 +51,7 @@ static void ship_start(struct fixture *f)
 {
     const struct sinkhole_ship_events events = {on_event, on_condition, f};
 
-    f->ship = sinkhole_ship_new(f->loop, &f->settings, f->dir, &events);
+    f->ship = sinkhole_ship_new(f->loop, &f->settings, f->server.dir, &events);
     assert_non_null(f->ship);
 }
 
@@ -193,7 +96,7 @@ static void run_turns(struct fixture *f, unsigned turns)
 
 static void journal_open(struct fixture *f, unsigned lanes)
 {
-    assert_int_equal(sinkhole_journal_open(f->dir, lanes, ROOM, &f->journal), SINKHOLE_JOURNAL_OK);
+    assert_int_equal(sinkhole_journal_open(f->server.dir, lanes, ROOM, &f->journal), SINKHOLE_JOURNAL_OK);
 }
 
 /* `count` distinct hits, spread over the lanes. */
@@ -219,7 +122,7 @@ static void expect_all_once(struct fixture *f, unsigned lanes)
     uint32_t total = 0;
 
     for (unsigned lane = 0; lane < lanes; lane++) {
-        redisReply *reply = ask(f, "XRANGE sinkhole:hits:{test}:%u - +", lane);
+        redisReply *reply = ask(&f->server, "XRANGE sinkhole:hits:{test}:%u - +", lane);
 
         assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
         for (size_t i = 0; i < reply->elements; i++, total++) {
@@ -247,21 +150,9 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     *state = f;
-    sample_dir_make(f->dir);
-    snprintf(f->socket, sizeof(f->socket), "%s/redis.sock", f->dir);
-    f->settings = (struct sinkhole_settings){
-        .redis_socket = f->socket,
-        .redis_host = "",
-        .redis_user = "",
-        .redis_password_file = "",
-        .redis_connect_timeout_ms = 2000,
-        .redis_command_timeout_ms = 5000,
-        .resolver_name = "test",
-        .keep_hits_days = 100,
-        .keep_hits_mb = 1024,
-    };
+    server_make(&f->server);
+    f->settings = server_settings(&f->server);
     f->loop = event_base_new();
-    redis_start(f);
     return 0;
 }
 
@@ -272,8 +163,7 @@ static int teardown(void **state)
     sinkhole_ship_free(f->ship);
     sinkhole_journal_close(f->journal);
     event_base_free(f->loop);
-    redis_stop(f, SIGKILL);
-    sample_dir_remove(f->dir);
+    server_remove(&f->server);
     free(f);
     return 0;
 }
@@ -302,13 +192,13 @@ static void each_record_once_with_its_own_id(void **state)
     assert_int_equal(stats.duplicates, 0);
     assert_true(stats.connected && stats.journal && stats.lanes == 2);
 
-    assert_int_equal(sinkhole_drain_open(f->dir, &drain), SINKHOLE_JOURNAL_OK);
+    assert_int_equal(sinkhole_drain_open(f->server.dir, &drain), SINKHOLE_JOURNAL_OK);
     snprintf(expected, sizeof(expected), "%" PRIu64 "-1", sinkhole_drain_first_segment(drain, 1));
     sinkhole_drain_close(drain);
-    reply = ask(f, "XRANGE sinkhole:hits:{test}:1 - + COUNT 1");
+    reply = ask(&f->server, "XRANGE sinkhole:hits:{test}:1 - + COUNT 1");
     assert_string_equal(reply->element[0]->element[0]->str, expected);
     freeReplyObject(reply);
-    assert_int_equal(ask_number(f, "ZCARD sinkhole:resolvers"), 1);
+    assert_int_equal(ask_number(&f->server, "ZCARD sinkhole:resolvers"), 1);
     assert_int_equal(f->conditions_on, 0);
     assert_int_equal(f->events, 0);
 }
@@ -347,10 +237,10 @@ static void a_server_that_dies_loses_nothing(void **state)
     for (unsigned i = 0; i < 5; i++) {
         append(f, 5000, 2);
         run_turns(f, 3 + i);
-        redis_stop(f, SIGKILL);
+        server_stop(&f->server, SIGKILL);
         append(f, 1000, 2);
         run_turns(f, 5);
-        redis_start(f);
+        server_start(&f->server);
         run_until(f, all_stored, "after a restart");
     }
     expect_all_once(f, 2);
@@ -373,10 +263,10 @@ static void a_server_that_hangs_is_left_and_found_again(void **state)
     ship_start(f);
     append(f, 10, 1);
     run_until(f, all_stored, "the first");
-    kill(f->server, SIGSTOP);
+    kill(f->server.pid, SIGSTOP);
     append(f, 5000, 1);
     run_until(f, connection_lost, "the time-out");
-    kill(f->server, SIGCONT);
+    kill(f->server.pid, SIGCONT);
     run_until(f, all_stored, "after the pause");
     expect_all_once(f, 1);
 }
@@ -404,12 +294,12 @@ static void what_redis_refuses_for_a_while_is_not_overtaken(void **state)
     run_until(f, all_stored, "the first");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         f->conditions_on = 0;
-        tell(f, cases[i].begin);
+        tell(&f->server, cases[i].begin);
         append(f, 2000, 1);
         run_until(f, stopped, cases[i].why);
         assert_non_null(strstr(f->last_text, "ship-stopped"));
         assert_false(sinkhole_ship_idle(f->ship));
-        tell(f, cases[i].end);
+        tell(&f->server, cases[i].end);
         run_until(f, all_stored, cases[i].why);
     }
     expect_all_once(f, 1);
@@ -423,10 +313,10 @@ static void a_read_only_server_is_left(void **state)
     ship_start(f);
     append(f, 10, 1);
     run_until(f, all_stored, "the first");
-    tell(f, "REPLICAOF 127.0.0.1 1");
+    tell(&f->server, "REPLICAOF 127.0.0.1 1");
     append(f, 1000, 1);
     run_until(f, connection_lost, "READONLY");
-    tell(f, "REPLICAOF NO ONE");
+    tell(&f->server, "REPLICAOF NO ONE");
     run_until(f, all_stored, "as a primary again");
     expect_all_once(f, 1);
 }
@@ -442,17 +332,17 @@ static void what_a_failover_lost_is_sent_again(void **state)
     append(f, 3000, 1);
     run_until(f, all_stored, "3,000 hits");
     /* The replica that became primary had but the first thousand. */
-    reply = ask(f, "XRANGE sinkhole:hits:{test}:0 - + COUNT 1001");
+    reply = ask(&f->server, "XRANGE sinkhole:hits:{test}:0 - + COUNT 1001");
     snprintf(id, sizeof(id), "%s", reply->element[999]->element[0]->str);
     freeReplyObject(reply);
     ship_stop(f);
-    reply = ask(f, "XREVRANGE sinkhole:hits:{test}:0 + - COUNT 2000");
+    reply = ask(&f->server, "XREVRANGE sinkhole:hits:{test}:0 + - COUNT 2000");
     for (size_t i = 0; i < reply->elements; i++)
-        freeReplyObject(ask(f, "XDEL sinkhole:hits:{test}:0 %s",
+        freeReplyObject(ask(&f->server, "XDEL sinkhole:hits:{test}:0 %s",
                             reply->element[i]->element[0]->str));
     freeReplyObject(reply);
-    freeReplyObject(ask(f, "XSETID sinkhole:hits:{test}:0 %s", id));
-    assert_int_equal(ask_number(f, "XLEN sinkhole:hits:{test}:0"), 1000);
+    freeReplyObject(ask(&f->server, "XSETID sinkhole:hits:{test}:0 %s", id));
+    assert_int_equal(ask_number(&f->server, "XLEN sinkhole:hits:{test}:0"), 1000);
     ship_start(f);
     run_until(f, all_stored, "2,000 again");
     expect_all_once(f, 1);
@@ -465,32 +355,32 @@ static void a_fresh_journal_starts_above_the_stream(void **state)
     const uint32_t before = 500;
 
     /* Another life of this resolver has left entries far in the future. */
-    tell(f, "XADD sinkhole:hits:{test}:0 99999999999999-7 other thing");
+    tell(&f->server, "XADD sinkhole:hits:{test}:0 99999999999999-7 other thing");
     journal_open(f, 1);
     ship_start(f);
     append(f, before, 1);
     run_until(f, all_stored, "above the stream");
-    assert_int_equal(ask_number(f, "XLEN sinkhole:hits:{test}:0"), before + 1);
+    assert_int_equal(ask_number(&f->server, "XLEN sinkhole:hits:{test}:0"), before + 1);
     /* Kept by the next start. */
     ship_stop(f);
     append(f, 500, 1);
     ship_start(f);
     run_until(f, all_stored, "the same offset");
-    assert_int_equal(ask_number(f, "XLEN sinkhole:hits:{test}:0"), before + 500 + 1);
-    assert_int_equal(ask_number(f, "HLEN sinkhole:ship:{test}"), 1);
+    assert_int_equal(ask_number(&f->server, "XLEN sinkhole:hits:{test}:0"), before + 500 + 1);
+    assert_int_equal(ask_number(&f->server, "HLEN sinkhole:ship:{test}"), 1);
 
     /* A new folder: a new identity, a new offset. */
     ship_stop(f);
     sinkhole_journal_close(f->journal);
-    snprintf(path, sizeof(path), "%s/journal", f->dir);
+    snprintf(path, sizeof(path), "%s/journal", f->server.dir);
     sample_dir_remove(path);
     journal_open(f, 1);
     append(f, 300, 1);
     ship_start(f);
     run_until(f, all_stored, "a new journal");
-    assert_int_equal(ask_number(f, "XLEN sinkhole:hits:{test}:0"), before + 800 + 1);
-    assert_int_equal(ask_number(f, "HLEN sinkhole:ship:{test}"), 2);
-    tell(f, "XDEL sinkhole:hits:{test}:0 99999999999999-7");
+    assert_int_equal(ask_number(&f->server, "XLEN sinkhole:hits:{test}:0"), before + 800 + 1);
+    assert_int_equal(ask_number(&f->server, "HLEN sinkhole:ship:{test}"), 2);
+    tell(&f->server, "XDEL sinkhole:hits:{test}:0 99999999999999-7");
     expect_all_once(f, 1);
 }
 
@@ -503,7 +393,7 @@ static void another_shipper_is_noticed(void **state)
     ship_start(f);
     append(f, 10, 1);
     run_until(f, all_stored, "the first");
-    tell(f, "XADD sinkhole:hits:{test}:0 99999999999999-7 other thing");
+    tell(&f->server, "XADD sinkhole:hits:{test}:0 99999999999999-7 other thing");
     append(f, 10, 1);
     run_until(f, all_stored, "refused ones");
     sinkhole_ship_stats(f->ship, &stats);
@@ -562,7 +452,7 @@ static void old_hits_leave_in_time(void **state)
     run_until(f, all_stored, "3,000 hits");
     sinkhole_ship_trim(f->ship);
     run_until(f, trimmed_by_age, "2,500 old ones to leave");
-    assert_int_equal(ask_number(f, "XLEN sinkhole:hits:{test}:0"), 500);
+    assert_int_equal(ask_number(&f->server, "XLEN sinkhole:hits:{test}:0"), 500);
     assert_int_equal(f->events, 0);
 }
 
@@ -579,7 +469,7 @@ static void too_many_hits_leave_with_an_alarm(void **state)
     run_until(f, trimmed_by_size, "room to be made");
     assert_true(f->events > 0);
     assert_non_null(strstr(f->last_text, "hits-trimmed"));
-    assert_in_range(ask_number(f, "XLEN sinkhole:hits:{test}:0"), 2000, 15000);
+    assert_in_range(ask_number(&f->server, "XLEN sinkhole:hits:{test}:0"), 2000, 15000);
 }
 
 static void shipping_is_fast_enough(void **state)
@@ -622,7 +512,7 @@ int main(void)
         CASE(shipping_is_fast_enough),
     };
 
-    if (system("command -v redis-server >/dev/null 2>&1") != 0)
+    if (!server_is_installed())
         return 77;
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
