@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The hit journal: one lane for each worker thread, each lane a row of preallocated, mapped
- * segment files (doc/formats.md). The module appends, the agent drains.
+ * segment files (doc/journal-format.md). The module appends, the agent drains.
  *
  * A record is written with its commit word last; a killed process loses nothing that was committed.
  * A repeated hit (same client address, rule, asked name, type and transport, in the same second or
