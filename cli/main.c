@@ -17,6 +17,7 @@
 static const struct cli_command commands[] = {
     {"feed", cmd_feed, "lists: from a file or a letter to what every resolver enforces"},
     {"why", cmd_why, "who lists a name, on what letter, and what happens to it"},
+    {"allow", cmd_allow, "exceptions: let a name resolve, with a reason and an end"},
     {"status", cmd_status, "is every resolver well, and if not, what is wrong"},
     {"alarm", cmd_alarm, "what was reported, and that somebody has seen it"},
     {"settings", cmd_settings, "show, check or explain the settings file"},
