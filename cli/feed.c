@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const feed_action_words[] = {"inherit", "monitor",  "tcp-only", "address", "nodata",
+const char *const feed_action_words[] = {"inherit",  "monitor", "tcp-only", "address", "nodata",
                                          "nxdomain", "drop",    "allow",    NULL};
 const char *const feed_scope_words[] = {"exact", "below", "subtree", NULL};
 const char *const feed_kind_words[] = {"block", "allow", "authority", NULL};
@@ -21,6 +21,7 @@ const char *const feed_format_words[] = {"plain", "hosts", "csv", "text", NULL};
 
 #define RANK_BLOCK 100
 #define RANK_AUTHORITY 500
+#define RESERVED "canary"
 #define EDE_CENSORED 16 /* imposed by an outside authority (RFC 8914) */
 
 int feed_open(struct cli *cli, struct sinkhole_feeds *ret_feeds)
@@ -51,7 +52,8 @@ int feed_fail(struct cli *cli, const char *feed, enum sinkhole_feeds_status stat
     case SINKHOLE_FEEDS_STORE:
         return cli_store_fail(cli, outcome->store);
     case SINKHOLE_FEEDS_ABSENT:
-        return cli_fail(CLI_ABSENT, "no feed \"%s\"; feed list shows them, feed add makes one", feed);
+        return cli_fail(CLI_ABSENT, "no feed \"%s\"; feed list shows them, feed add makes one",
+                        feed);
     case SINKHOLE_FEEDS_REFUSED:
         return cli_fail(CLI_REFUSED, "the guards leave no name of it; nothing was changed");
     case SINKHOLE_FEEDS_GUARD:
@@ -81,9 +83,10 @@ void feed_print_outcome(const struct cli *cli, const char *what,
 json_t *feed_outcome_json(const struct sinkhole_feeds_outcome *outcome)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "generation",
-                     (json_int_t)outcome->generation, "added", (json_int_t)outcome->added, "removed",
-                     (json_int_t)outcome->removed, "changed", (json_int_t)outcome->changed, "kept",
-                     (json_int_t)outcome->kept, "refused", (json_int_t)outcome->refused);
+                     (json_int_t)outcome->generation, "added", (json_int_t)outcome->added,
+                     "removed", (json_int_t)outcome->removed, "changed",
+                     (json_int_t)outcome->changed, "kept", (json_int_t)outcome->kept, "refused",
+                     (json_int_t)outcome->refused);
 }
 
 bool feed_take_text(const char *option, const char *text, char *to, size_t size)
@@ -134,24 +137,28 @@ int feed_take_word(const char *option, const char *text, const char *const *word
 /* --- add and set ---------------------------------------------------------------------------- */
 
 struct feed_words {
-    const char *title, *contact, *format, *kind, *rank, *action, *ttl, *ede, *ede_text, *ipv4, *ipv6,
-        *classified;
+    const char *title, *contact, *format, *kind, *rank, *action, *ttl, *ede, *ede_text, *ipv4,
+        *ipv6, *classified;
 };
 
 #define FEED_OPTIONS(w)                                                                            \
     {"title", "TEXT", "what it is, for people", &(w).title, NULL},                                 \
-    {"contact", "TEXT", "whom to ask about it", &(w).contact, NULL},                               \
-    {"format", "WORD", "plain, hosts, csv or text: of its imports", &(w).format, NULL},            \
-    {"kind", "WORD", "block, or authority for the national authority's lists", &(w).kind, NULL},   \
-    {"rank", "N", "0-1000; where feeds differ about a name the higher one wins", &(w).rank, NULL}, \
-    {"action", "WORD", "address, nxdomain, nodata, drop or monitor", &(w).action, NULL},           \
-    {"ttl", "SECONDS", "of its answers, 0-3600", &(w).ttl, NULL},                                  \
-    {"ede", "CODE", "Extended DNS Error: 15, 16, 17; 0 none", &(w).ede, NULL},                     \
-    {"ede-text", "TEXT", "what the error says", &(w).ede_text, NULL},                              \
-    {"ipv4", "ADDRESS", "for A; none: NODATA", &(w).ipv4, NULL},                                   \
-    {"ipv6", "ADDRESS", "for AAAA; none: NODATA", &(w).ipv6, NULL},                                \
-    {"classified", "YES|NO", "letter numbers stay out of answers", &(w).classified, NULL},         \
-    {NULL, NULL, NULL, NULL, NULL}
+        {"contact", "TEXT", "whom to ask about it", &(w).contact, NULL},                           \
+        {"format", "WORD", "plain, hosts, csv or text: of its imports", &(w).format, NULL},        \
+        {"kind", "WORD", "block, or authority for the national authority's lists", &(w).kind,      \
+         NULL},                                                                                    \
+        {"rank", "N", "0-1000; where feeds differ about a name the higher one wins", &(w).rank,    \
+         NULL},                                                                                    \
+        {"action", "WORD", "address, nxdomain, nodata, drop or monitor", &(w).action, NULL},       \
+        {"ttl", "SECONDS", "of its answers, 0-3600", &(w).ttl, NULL},                              \
+        {"ede", "CODE", "Extended DNS Error: 15, 16, 17; 0 none", &(w).ede, NULL},                 \
+        {"ede-text", "TEXT", "what the error says", &(w).ede_text, NULL},                          \
+        {"ipv4", "ADDRESS", "for A; none: NODATA", &(w).ipv4, NULL},                               \
+        {"ipv6", "ADDRESS", "for AAAA; none: NODATA", &(w).ipv6, NULL},                            \
+        {"classified", "YES|NO", "letter numbers stay out of answers", &(w).classified, NULL},     \
+    {                                                                                              \
+        NULL, NULL, NULL, NULL, NULL                                                               \
+    }
 
 static bool take_address(const char *option, int family, const char *text, uint8_t *octets,
                          uint8_t *ret_has)
@@ -257,10 +264,13 @@ static int feed_add(struct cli *cli, int argc, char **argv)
     if (code != CLI_GO_ON)
         return code;
     if (!is_feed_name(argv[1]))
-        return cli_fail(CLI_USAGE, "\"%s\": a feed's name is a-z 0-9 - _, first a letter, at most %d",
-                        argv[1], SINKHOLE_FEED_NAME_MAX);
+        return cli_fail(CLI_USAGE,
+                        "\"%s\": a feed's name is a-z 0-9 - _, first a letter, at most %d", argv[1],
+                        SINKHOLE_FEED_NAME_MAX);
     if (strcmp(argv[1], SINKHOLE_ALLOW_FEED) == 0)
         return cli_fail(CLI_USAGE, "\"allow\" is the exceptions' feed: sinkholectl allow makes it");
+    if (strcmp(argv[1], RESERVED) == 0)
+        return cli_fail(CLI_USAGE, "\"%s\" is the agents' own", argv[1]);
     if (!default_feed(cli->settings, words.kind != NULL && strcmp(words.kind, "authority") == 0,
                       &feed) ||
         !take_feed(&words, &feed))
@@ -284,11 +294,11 @@ static int feed_set(struct cli *cli, int argc, char **argv)
 {
     struct feed_words words = {0};
     const struct cli_option options[] = {FEED_OPTIONS(words)};
-    const struct cli_page page = {
-        .synopsis = "feed set NAME OPTIONS",
-        .about = "Changes a feed. What concerns answers is in force at once, as a generation of its own.",
-        .options = options,
-        .examples = "  sinkholectl feed set ais --action nxdomain\n"};
+    const struct cli_page page = {.synopsis = "feed set NAME OPTIONS",
+                                  .about = "Changes a feed. What concerns answers is in force at "
+                                           "once, as a generation of its own.",
+                                  .options = options,
+                                  .examples = "  sinkholectl feed set ais --action nxdomain\n"};
     int code = cli_words(&page, &argc, argv, 1, 1);
     struct sinkhole_feed feed;
     enum sinkhole_store_status status;
@@ -343,7 +353,8 @@ static int feed_remove(struct cli *cli, int argc, char **argv)
     if (status != SINKHOLE_STORE_OK)
         return cli_store_fail(cli, status);
     if (cli->json)
-        cli_print_json(json_pack("{s:s, s:I}", "feed", argv[1], "generation", (json_int_t)generation));
+        cli_print_json(
+            json_pack("{s:s, s:I}", "feed", argv[1], "generation", (json_int_t)generation));
     else
         printf("Feed \"%s\" is gone, with %s names: generation %" PRIu64 ".\n", argv[1],
                cli_count(feed.entries, count), generation);
@@ -365,9 +376,10 @@ int cmd_feed(struct cli *cli, int argc, char **argv)
         {NULL, NULL, NULL},
     };
 
-    return cli_dispatch(cli, table,
-                        "usage: sinkholectl feed COMMAND ...\n"
-                        "\n"
-                        "Lists of names: from a file or a letter to what every resolver enforces.\n",
-                        argc, argv);
+    return cli_dispatch(
+        cli, table,
+        "usage: sinkholectl feed COMMAND ...\n"
+        "\n"
+        "Lists of names: from a file or a letter to what every resolver enforces.\n",
+        argc, argv);
 }

@@ -27,7 +27,8 @@ void feed_print_outcome(const struct cli *cli, const char *what,
                         const struct sinkhole_feeds_outcome *outcome);
 json_t *feed_outcome_json(const struct sinkhole_feeds_outcome *outcome);
 
-/* An option's text into a field; false after a message when it is too long. NULL leaves it alone. */
+/* An option's text into a field; false after a message when it is too long. NULL leaves it alone.
+ */
 bool feed_take_text(const char *option, const char *text, char *to, size_t size);
 /* A whole number in a range; false after a message. NULL leaves it alone. */
 bool feed_take_number(const char *option, const char *text, uint64_t min, uint64_t max,

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sinkhole/clock.h"
+#include "sinkhole/report.h"
 
 #define SHOWN 20 /* notes, without --all */
 #define DEFAULT_SEVERITY 2
@@ -46,7 +47,8 @@ static bool take_date(const char *option, const char *text, char to[16])
     tm.tm_hour = 12;
     check = tm;
     if (end == NULL || *end != '\0' || mktime(&check) == -1 || check.tm_mday != tm.tm_mday) {
-        cli_fail(CLI_USAGE, "--%s: \"%s\"; expected a date, 2026-11-24 or 24/11/2026", option, text);
+        cli_fail(CLI_USAGE, "--%s: \"%s\"; expected a date, 2026-11-24 or 24/11/2026", option,
+                 text);
         return false;
     }
     memset(to, 0, 16);
@@ -69,7 +71,8 @@ static bool take_until(const char *text, int64_t *ret_s)
     else if (strchr(text, '-') == NULL || !cli_when(text, now_ms, &ms))
         ms = 0;
     if (ms <= now_ms) {
-        cli_fail(CLI_USAGE, "--valid-until: \"%s\"; expected a date to come (2027-01-31), or days (90d)",
+        cli_fail(CLI_USAGE,
+                 "--valid-until: \"%s\"; expected a date to come (2027-01-31), or days (90d)",
                  text);
         return false;
     }
@@ -79,7 +82,8 @@ static bool take_until(const char *text, int64_t *ret_s)
 
 static bool take_attributes(const struct words *words, struct sinkhole_batch *batch)
 {
-    static const char *const tlps[] = {"clear", "white", "green", "amber", "amber+strict", "red", NULL};
+    static const char *const tlps[] = {"clear",        "white", "green", "amber",
+                                       "amber+strict", "red",   NULL};
     uint64_t severity = DEFAULT_SEVERITY, confidence = DEFAULT_CONFIDENCE;
     time_t now = (time_t)(sinkhole_now_ms() / 1000);
     struct tm tm;
@@ -114,8 +118,8 @@ static bool take_attributes(const struct words *words, struct sinkhole_batch *ba
 }
 
 /* The option, else the feed's own, else the file's name, else a plain list. */
-static bool take_format(const struct words *words, const struct sinkhole_feed *feed, const char *path,
-                        enum sinkhole_format *ret_format)
+static bool take_format(const struct words *words, const struct sinkhole_feed *feed,
+                        const char *path, enum sinkhole_format *ret_format)
 {
     const char *dot = strrchr(path, '.');
     int format;
@@ -127,7 +131,8 @@ static bool take_format(const struct words *words, const struct sinkhole_feed *f
     }
     if (feed->format[0] != '\0' && sinkhole_format_from_word(feed->format, ret_format))
         return true;
-    *ret_format = dot != NULL && strcmp(dot, ".csv") == 0 ? SINKHOLE_FORMAT_CSV : SINKHOLE_FORMAT_PLAIN;
+    *ret_format =
+        dot != NULL && strcmp(dot, ".csv") == 0 ? SINKHOLE_FORMAT_CSV : SINKHOLE_FORMAT_PLAIN;
     return true;
 }
 
@@ -158,7 +163,8 @@ static bool take_options(const struct words *words, struct sinkhole_import_optio
     }
     if (words->delimiter != NULL) {
         options->delimiter = strcmp(words->delimiter, "tab") == 0 ? '\t' : words->delimiter[0];
-        if (options->delimiter == '\0' || (words->delimiter[1] != '\0' && options->delimiter != '\t'))
+        if (options->delimiter == '\0' ||
+            (words->delimiter[1] != '\0' && options->delimiter != '\t'))
             return cli_fail(CLI_USAGE, "--delimiter: one character, or tab"), false;
     }
     return true;
@@ -178,11 +184,10 @@ static bool show_note(void *arg, uint64_t line, enum sinkhole_note_reason reason
     struct notes *notes = arg;
 
     if (notes->array != NULL) {
-        json_array_append_new(
-            notes->array,
-            json_pack("{s:I, s:s, s:s, s:s}", "line", (json_int_t)line, "class",
-                      sinkhole_note_class_word(sinkhole_reason_class(reason)), "reason",
-                      sinkhole_reason_word(reason), "text", text));
+        json_array_append_new(notes->array,
+                              json_pack("{s:I, s:s, s:s, s:s}", "line", (json_int_t)line, "class",
+                                        sinkhole_note_class_word(sinkhole_reason_class(reason)),
+                                        "reason", sinkhole_reason_word(reason), "text", text));
         return true;
     }
     if (++notes->seen > SHOWN && !notes->all)
@@ -217,16 +222,17 @@ static void print_reasons(const struct cli *cli, const struct sinkhole_import_co
                    sinkhole_reason_sentence((enum sinkhole_note_reason)i));
 }
 
-static void print_read(const struct cli *cli, const struct sinkhole_import *import, const char *file,
-                       bool all)
+static void print_read(const struct cli *cli, const struct sinkhole_import *import,
+                       const char *file, bool all)
 {
     const struct sinkhole_import_counts *counts = sinkhole_import_counts(import);
     struct notes notes = {.cli = cli, .all = all};
     uint64_t total = count_notes(counts);
-    char lines[CLI_COUNT_MAX], names[CLI_COUNT_MAX], twice[CLI_COUNT_MAX];
+    char lines[CLI_COUNT_MAX], names[CLI_COUNT_MAX], twice[CLI_COUNT_MAX], shown[512];
 
+    sinkhole_escape_terminal(file, shown, sizeof shown);
     printf("%sRead%s %s: %s lines, %s names (%s said again)\n", cli_paint(cli, CLI_BOLD),
-           cli_paint(cli, CLI_PLAIN), file, cli_count(counts->lines, lines),
+           cli_paint(cli, CLI_PLAIN), shown, cli_count(counts->lines, lines),
            cli_count(counts->names, names), cli_count(counts->duplicates, twice));
     if (counts->addresses + counts->urls + counts->hashes + counts->emails > 0)
         printf("Kept beside, not enforced: %" PRIu64 " addresses, %" PRIu64 " URLs, %" PRIu64
@@ -255,9 +261,9 @@ static json_t *read_json(const struct sinkhole_import *import, const char *feed,
                                 json_integer((json_int_t)counts->notes[i]));
     sinkhole_import_notes(import, show_note, &notes);
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "feed", feed, "file",
-        file, "status", sinkhole_import_status_text(status), "lines", (json_int_t)counts->lines,
-        "data_lines", (json_int_t)counts->data_lines, "unreadable_lines",
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "feed", feed,
+        "file", file, "status", sinkhole_import_status_text(status), "lines",
+        (json_int_t)counts->lines, "data_lines", (json_int_t)counts->data_lines, "unreadable_lines",
         (json_int_t)counts->dirty_lines, "names", (json_int_t)counts->names, "duplicates",
         (json_int_t)counts->duplicates, "addresses", (json_int_t)counts->addresses, "urls",
         (json_int_t)counts->urls, "hashes", (json_int_t)counts->hashes, "emails",
@@ -350,10 +356,11 @@ static int run(struct job *job)
     char bad[256];
     int code;
 
-    status = sinkhole_import_new(job->cli->settings, job->feeds.suffixes, &job->options, bad, &import);
+    status =
+        sinkhole_import_new(job->cli->settings, job->feeds.suffixes, &job->options, bad, &import);
     if (status != SINKHOLE_IMPORT_OK)
-        return cli_fail(import_code(status), "%s", bad[0] != '\0' ? bad
-                                                                 : sinkhole_import_status_text(status));
+        return cli_fail(import_code(status), "%s",
+                        bad[0] != '\0' ? bad : sinkhole_import_status_text(status));
     code = read_file(job, import);
     if (code == CLI_GO_ON)
         code = stage(job, import);
@@ -372,7 +379,8 @@ static int prepare(struct job *job)
         return cli_fail(CLI_USAGE, "--replace or --amend, not both");
     status = sinkhole_feed_get(job->cli->store, job->feed, &feed);
     if (status == SINKHOLE_STORE_ABSENT)
-        return cli_fail(CLI_ABSENT, "no feed \"%s\": sinkholectl feed add %s", job->feed, job->feed);
+        return cli_fail(CLI_ABSENT, "no feed \"%s\": sinkholectl feed add %s", job->feed,
+                        job->feed);
     if (status != SINKHOLE_STORE_OK)
         return cli_store_fail(job->cli, status);
     if (feed.policy.kind == SINKHOLE_FEED_ALLOW)
@@ -380,9 +388,10 @@ static int prepare(struct job *job)
     if (!take_format(words, &feed, job->path, &job->options.format) ||
         !take_options(words, &job->options) || !take_attributes(words, &job->staged.attributes))
         return CLI_USAGE;
-    job->staged.mode = words->amend || (!words->replace && job->options.format == SINKHOLE_FORMAT_TEXT)
-                           ? SINKHOLE_MODE_AMEND
-                           : SINKHOLE_MODE_REPLACE;
+    job->staged.mode =
+        words->amend || (!words->replace && job->options.format == SINKHOLE_FORMAT_TEXT)
+            ? SINKHOLE_MODE_AMEND
+            : SINKHOLE_MODE_REPLACE;
     if (strcmp(job->path, "-") == 0)
         name = "standard input";
     else
@@ -400,7 +409,8 @@ int feed_import(struct cli *cli, int argc, char **argv)
     struct words w = {0};
     const struct cli_option options[] = {
         {"format", "WORD", "plain, hosts, csv or text [the feed's own]", &w.format, NULL},
-        {"replace", NULL, "it is all that the feed lists (default, but for text)", NULL, &w.replace},
+        {"replace", NULL, "it is all that the feed lists (default, but for text)", NULL,
+         &w.replace},
         {"amend", NULL, "it comes to what the feed lists (default for text)", NULL, &w.amend},
         {"publish", NULL, "publish at once", NULL, &w.publish},
         {"reference", "TEXT", "the letter's number", &w.reference, NULL},
@@ -408,19 +418,23 @@ int feed_import(struct cli *cli, int argc, char **argv)
         {"issued", "DATE", "date on the letter", &w.issued, NULL},
         {"received", "DATE", "date received [today]", &w.received, NULL},
         {"remark", "TEXT", "free words; who asked for it", &w.remark, NULL},
-        {"scope", "WORD", "exact, below or subtree, of names without a mark [subtree]", &w.scope, NULL},
-        {"action", "WORD", "other than the feed's: address, nxdomain, nodata, drop, monitor", &w.action,
+        {"scope", "WORD", "exact, below or subtree, of names without a mark [subtree]", &w.scope,
          NULL},
+        {"action", "WORD", "other than the feed's: address, nxdomain, nodata, drop, monitor",
+         &w.action, NULL},
         {"valid-until", "WHEN", "2027-01-31, or 90d from now", &w.valid_until, NULL},
         {"family", "TEXT", "malware family", &w.family, NULL},
         {"category", "TEXT", "c2, phishing, ...", &w.category, NULL},
         {"severity", "0-4", "[2]", &w.severity, NULL},
         {"confidence", "0-100", "[100]", &w.confidence, NULL},
         {"tlp", "WORD", "clear, green, amber, amber+strict, red", &w.tlp, NULL},
-        {"urls", "WORD", "URLs with a path: review, skip, or host to list their hosts", &w.urls, NULL},
-        {"column", "LIST", "CSV: numbers from 1, or header names, comma separated", &w.column, NULL},
+        {"urls", "WORD", "URLs with a path: review, skip, or host to list their hosts", &w.urls,
+         NULL},
+        {"column", "LIST", "CSV: numbers from 1, or header names, comma separated", &w.column,
+         NULL},
         {"delimiter", "CHAR", "CSV: one character, or tab [found out]", &w.delimiter, NULL},
-        {"undefanged", "WORD", "text: names written plainly: take or review [take]", &w.undefanged, NULL},
+        {"undefanged", "WORD", "text: names written plainly: take or review [take]", &w.undefanged,
+         NULL},
         {"allow-private-suffix", NULL, "list a provider's zone too, exactly", NULL,
          &w.private_suffix},
         {"force-dirty", NULL, "although more than half of the lines are unreadable", NULL,
@@ -429,13 +443,15 @@ int feed_import(struct cli *cli, int argc, char **argv)
         {NULL, NULL, NULL, NULL, NULL}};
     const struct cli_page page = {
         .synopsis = "feed import NAME FILE|- [OPTIONS]",
-        .about = "Reads a list, or text pasted from a letter with defanged names, checks every name\n"
-                 "against the guards and stages it. Nothing is in force until \"feed publish\".\n"
-                 "Addresses, hashes and URLs with a path are kept beside it, not enforced.",
+        .about =
+            "Reads a list, or text pasted from a letter with defanged names, checks every name\n"
+            "against the guards and stages it. Nothing is in force until \"feed publish\".\n"
+            "Addresses, hashes and URLs with a path are kept beside it, not enforced.",
         .options = options,
-        .examples = "  sinkholectl feed import ais letter.txt --format text --reference 799/BTTTT-CATTT "
-                    "--issued 31/12/2019\n"
-                    "  sinkholectl feed import hostsvn hosts --format hosts --publish\n"};
+        .examples =
+            "  sinkholectl feed import ais letter.txt --format text --reference 799/BTTTT-CATTT "
+            "--issued 31/12/2019\n"
+            "  sinkholectl feed import hostsvn hosts --format hosts --publish\n"};
     struct job job = {.cli = cli, .words = &w};
     int code = cli_words(&page, &argc, argv, 2, 2);
 

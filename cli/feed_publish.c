@@ -20,8 +20,9 @@ struct difference {
     uint64_t seen, shown;
 };
 
-static void show_difference(void *arg, enum sinkhole_difference kind, const char *key, size_t key_len,
-                            enum sinkhole_scope scope, enum sinkhole_note_reason reason)
+static void show_difference(void *arg, enum sinkhole_difference kind, const char *key,
+                            size_t key_len, enum sinkhole_scope scope,
+                            enum sinkhole_note_reason reason)
 {
     static const char *const words[] = {"added", "removed", "changed", "refused"};
     static const char signs[] = {'+', '-', '~', '!'};
@@ -73,8 +74,9 @@ int feed_diff(struct cli *cli, int argc, char **argv)
                                          {NULL, NULL, NULL, NULL, NULL}};
     const struct cli_page page = {
         .synopsis = "feed diff NAME [--all]",
-        .about = "What publishing the staged import would change: + added, - removed, ~ listed with\n"
-                 "other attributes, ! refused by the guards as they are now. Changes nothing.",
+        .about =
+            "What publishing the staged import would change: + added, - removed, ~ listed with\n"
+            "other attributes, ! refused by the guards as they are now. Changes nothing.",
         .options = options,
         .examples = "  sinkholectl feed diff ais\n"};
     int code = cli_words(&page, &argc, argv, 1, 1);
@@ -122,7 +124,8 @@ int feed_publish_staged(struct cli *cli, const struct sinkhole_feeds *feeds, con
         return feed_fail(cli, feed, status, &outcome);
     if (cli->json) {
         *ret_json = feed_outcome_json(&outcome);
-        json_object_set_new(*ret_json, "changed_anything", json_boolean(status == SINKHOLE_FEEDS_OK));
+        json_object_set_new(*ret_json, "changed_anything",
+                            json_boolean(status == SINKHOLE_FEEDS_OK));
         return CLI_OK;
     }
     if (status == SINKHOLE_FEEDS_NOTHING)
@@ -137,8 +140,10 @@ int feed_publish(struct cli *cli, int argc, char **argv)
 {
     static const struct cli_page page = {
         .synopsis = "feed publish NAME",
-        .about = "Puts the staged import in force on every resolver, in one generation or not at all.\n"
-                 "Names that the feed lists already with the same attributes keep their letter and date.",
+        .about =
+            "Puts the staged import in force on every resolver, in one generation or not at all.\n"
+            "Names that the feed lists already with the same attributes keep their letter and "
+            "date.",
         .examples = "  sinkholectl feed publish ais\n"};
     int code = cli_words(&page, &argc, argv, 1, 1);
     struct sinkhole_feeds feeds;
@@ -157,8 +162,9 @@ int feed_rollback(struct cli *cli, int argc, char **argv)
 {
     static const struct cli_page page = {
         .synopsis = "feed rollback NAME [GENERATION]",
-        .about = "Undoes a feed's last publication, or that of a generation and all later ones of the\n"
-                 "feed, as a new generation. What is staged is dropped. feed show lists publications.",
+        .about =
+            "Undoes a feed's last publication, or that of a generation and all later ones of the\n"
+            "feed, as a new generation. What is staged is dropped. feed show lists publications.",
         .examples = "  sinkholectl feed rollback ais\n"
                     "  sinkholectl feed rollback ais 12\n"};
     int code = cli_words(&page, &argc, argv, 1, 2);
@@ -178,7 +184,8 @@ int feed_rollback(struct cli *cli, int argc, char **argv)
     sinkhole_process_user(who, sizeof who);
     status = sinkhole_feeds_rollback(&feeds, argv[1], generation, who, &outcome);
     if (status == SINKHOLE_FEEDS_ABSENT)
-        return cli_fail(CLI_ABSENT, "feed \"%s\" has no such publication that can be undone: feed show",
+        return cli_fail(CLI_ABSENT,
+                        "feed \"%s\" has no such publication that can be undone: feed show",
                         argv[1]);
     if (status != SINKHOLE_FEEDS_OK)
         return feed_fail(cli, argv[1], status, &outcome);

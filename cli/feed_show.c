@@ -10,19 +10,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sinkhole/report.h"
+
+/* What came from elsewhere, for a terminal. */
+struct shown {
+    char text[512];
+};
+
+static const char *show(struct shown *shown, const char *text)
+{
+    sinkhole_escape_terminal(text, shown->text, sizeof shown->text);
+    return shown->text;
+}
+
 /* --- list ----------------------------------------------------------------------------------- */
 
 static json_t *feed_json(const struct sinkhole_feed *feed)
 {
     const struct sinkhole_policy *policy = &feed->policy;
 
-    return json_pack("{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I}", "feed",
-                     policy->feed, "kind", feed_kind_words[policy->kind], "rank", (int)policy->rank,
-                     "action", feed_action_words[policy->action], "ttl_s", (int)policy->ttl_s, "ede",
-                     (int)policy->ede_code, "ede_text", policy->ede_text, "title", feed->title,
-                     "contact", feed->contact, "format", feed->format, "classified",
-                     (int)feed->classified, "names", (json_int_t)feed->entries, "updated_ms",
-                     (json_int_t)feed->updated_ms, "generation",
+    return json_pack("{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I}",
+                     "feed", policy->feed, "kind", feed_kind_words[policy->kind], "rank",
+                     (int)policy->rank, "action", feed_action_words[policy->action], "ttl_s",
+                     (int)policy->ttl_s, "ede", (int)policy->ede_code, "ede_text", policy->ede_text,
+                     "title", feed->title, "contact", feed->contact, "format", feed->format,
+                     "classified", (int)feed->classified, "names", (json_int_t)feed->entries,
+                     "updated_ms", (json_int_t)feed->updated_ms, "generation",
                      (json_int_t)feed->updated_generation);
 }
 
@@ -36,19 +49,20 @@ static bool list_feed(void *arg, const struct sinkhole_feed *feed)
 {
     struct listing *listing = arg;
     char names[CLI_COUNT_MAX], when[CLI_TIME_MAX];
+    struct shown title;
 
     if (listing->feeds != NULL) {
         json_array_append_new(listing->feeds, feed_json(feed));
         return true;
     }
     if (listing->count++ == 0)
-        printf("%s%-20s %-9s %4s %-8s %12s  %-22s %s%s\n", cli_paint(listing->cli, CLI_BOLD), "FEED",
-               "KIND", "RANK", "ACTION", "NAMES", "PUBLISHED", "TITLE",
+        printf("%s%-20s %-9s %4s %-8s %12s  %-22s %s%s\n", cli_paint(listing->cli, CLI_BOLD),
+               "FEED", "KIND", "RANK", "ACTION", "NAMES", "PUBLISHED", "TITLE",
                cli_paint(listing->cli, CLI_PLAIN));
     printf("%-20s %-9s %4u %-8s %12s  %-22s %s\n", feed->policy.feed,
            feed_kind_words[feed->policy.kind], feed->policy.rank,
            feed_action_words[feed->policy.action], cli_count(feed->entries, names),
-           cli_time(feed->updated_ms, when), feed->title);
+           cli_time(feed->updated_ms, when), show(&title, feed->title));
     return true;
 }
 
@@ -82,15 +96,16 @@ int feed_list(struct cli *cli, int argc, char **argv)
 static json_t *batch_json(const struct sinkhole_batch *batch)
 {
     return json_pack(
-        "{s:I, s:s, s:s, s:I, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}",
+        "{s:I, s:s, s:s, s:I, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, "
+        "s:I}",
         "rule", (json_int_t)batch->rule.id, "scope", feed_scope_words[batch->rule.scope], "action",
         feed_action_words[batch->rule.action], "valid_until", (json_int_t)batch->rule.valid_until,
-        "severity", (int)batch->rule.severity, "confidence", (int)batch->rule.confidence, "reference",
-        batch->reference, "issuer", batch->issuer, "issued", batch->issued, "received",
+        "severity", (int)batch->rule.severity, "confidence", (int)batch->rule.confidence,
+        "reference", batch->reference, "issuer", batch->issuer, "issued", batch->issued, "received",
         batch->received, "who", batch->who, "remark", batch->remark, "family", batch->family,
         "category", batch->category, "tlp", batch->tlp, "published_ms",
-        (json_int_t)batch->published_ms, "generation", (json_int_t)batch->generation,
-        "kept_beside", (json_int_t)batch->address_count);
+        (json_int_t)batch->published_ms, "generation", (json_int_t)batch->generation, "kept_beside",
+        (json_int_t)batch->address_count);
 }
 
 struct showing {
@@ -103,6 +118,7 @@ static bool show_batch(void *arg, const struct sinkhole_batch *batch)
 {
     struct showing *showing = arg;
     char when[CLI_TIME_MAX], until[CLI_TIME_MAX];
+    struct shown reference, issuer, who;
 
     if (showing->array != NULL) {
         json_array_append_new(showing->array, batch_json(batch));
@@ -112,9 +128,10 @@ static bool show_batch(void *arg, const struct sinkhole_batch *batch)
         printf("\n%sLetters and imports in force%s\n", cli_paint(showing->cli, CLI_BOLD),
                cli_paint(showing->cli, CLI_PLAIN));
     printf("  rule %-6" PRIu32 " %s%s%s, %s, by %s at %s, generation %" PRIu64, batch->rule.id,
-           batch->reference[0] != '\0' ? batch->reference : "(no reference)",
-           batch->issuer[0] != '\0' ? " of " : "", batch->issuer, feed_scope_words[batch->rule.scope],
-           batch->who, cli_time(batch->published_ms, when), batch->generation);
+           batch->reference[0] != '\0' ? show(&reference, batch->reference) : "(no reference)",
+           batch->issuer[0] != '\0' ? " of " : "", show(&issuer, batch->issuer),
+           feed_scope_words[batch->rule.scope], show(&who, batch->who),
+           cli_time(batch->published_ms, when), batch->generation);
     if (batch->rule.valid_until != 0)
         printf(", until %s", cli_time(batch->rule.valid_until * 1000, until));
     putchar('\n');
@@ -125,16 +142,17 @@ static bool show_publication(void *arg, const struct sinkhole_publication *publi
 {
     struct showing *showing = arg;
     char when[CLI_TIME_MAX], added[CLI_COUNT_MAX], removed[CLI_COUNT_MAX];
+    struct shown who, text;
 
     if (showing->array != NULL) {
-        json_array_append_new(
-            showing->array,
-            json_pack("{s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "generation",
-                      (json_int_t)publication->generation, "published_ms",
-                      (json_int_t)publication->published_ms, "added", (json_int_t)publication->added,
-                      "removed", (json_int_t)publication->removed, "reversible",
-                      (int)publication->reversible, "who", publication->who, "text",
-                      publication->text));
+        json_array_append_new(showing->array,
+                              json_pack("{s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "generation",
+                                        (json_int_t)publication->generation, "published_ms",
+                                        (json_int_t)publication->published_ms, "added",
+                                        (json_int_t)publication->added, "removed",
+                                        (json_int_t)publication->removed, "reversible",
+                                        (int)publication->reversible, "who", publication->who,
+                                        "text", publication->text));
         return true;
     }
     if (showing->count++ == 0)
@@ -142,7 +160,8 @@ static bool show_publication(void *arg, const struct sinkhole_publication *publi
                cli_paint(showing->cli, CLI_PLAIN));
     printf("  generation %-6" PRIu64 " %s  +%s -%s  %s: %s%s\n", publication->generation,
            cli_time(publication->published_ms, when), cli_count(publication->added, added),
-           cli_count(publication->removed, removed), publication->who, publication->text,
+           cli_count(publication->removed, removed), show(&who, publication->who),
+           show(&text, publication->text),
            publication->reversible ? "" : "  (can no longer be undone)");
     return true;
 }
@@ -163,31 +182,77 @@ static bool beside_json(void *arg, const char *line, size_t len)
 static void show_staged(const struct sinkhole_staged *staged)
 {
     char names[CLI_COUNT_MAX], when[CLI_TIME_MAX];
+    struct shown who, file, reference;
 
     printf("\nStaged at %s by %s: %s names to %s (%s, %s), from %s%s%s\n"
            "kept beside, not enforced: %" PRIu64 " addresses, %" PRIu64 " URLs, %" PRIu64
            " hashes, %" PRIu64 " e-mail addresses\n",
-           cli_time(staged->staged_ms, when), staged->attributes.who,
-           cli_count(staged->names, names), staged->mode == SINKHOLE_MODE_AMEND ? "add" : "replace all",
+           cli_time(staged->staged_ms, when), show(&who, staged->attributes.who),
+           cli_count(staged->names, names),
+           staged->mode == SINKHOLE_MODE_AMEND ? "add" : "replace all",
            sinkhole_format_word(staged->format),
-           staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace", staged->file,
-           staged->attributes.reference[0] != '\0' ? ", letter " : "", staged->attributes.reference,
-           staged->addresses, staged->urls, staged->hashes, staged->emails);
+           staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace", show(&file, staged->file),
+           staged->attributes.reference[0] != '\0' ? ", letter " : "",
+           show(&reference, staged->attributes.reference), staged->addresses, staged->urls,
+           staged->hashes, staged->emails);
 }
 
 static void show_head(const struct cli *cli, const struct sinkhole_feed *feed)
 {
     char names[CLI_COUNT_MAX], when[CLI_TIME_MAX];
+    struct shown title, ede, contact;
 
-    printf("%s%s%s  %s\n%s names, %s, rank %u, %s, TTL %" PRIu32 " s, EDE %u%s%s; last published %s, "
+    printf("%s%s%s  %s\n%s names, %s, rank %u, %s, TTL %" PRIu32
+           " s, EDE %u%s%s; last published %s, "
            "generation %" PRIu64 "\n",
-           cli_paint(cli, CLI_BOLD), feed->policy.feed, cli_paint(cli, CLI_PLAIN), feed->title,
-           cli_count(feed->entries, names), feed_kind_words[feed->policy.kind], feed->policy.rank,
+           cli_paint(cli, CLI_BOLD), feed->policy.feed, cli_paint(cli, CLI_PLAIN),
+           show(&title, feed->title), cli_count(feed->entries, names),
+           feed_kind_words[feed->policy.kind], feed->policy.rank,
            feed_action_words[feed->policy.action], feed->policy.ttl_s, feed->policy.ede_code,
-           feed->policy.ede_text[0] != '\0' ? " " : "", feed->policy.ede_text,
+           feed->policy.ede_text[0] != '\0' ? " " : "", show(&ede, feed->policy.ede_text),
            cli_time(feed->updated_ms, when), feed->updated_generation);
     if (feed->contact[0] != '\0')
-        printf("contact: %s\n", feed->contact);
+        printf("contact: %s\n", show(&contact, feed->contact));
+}
+
+static json_t *staged_json(const struct sinkhole_staged *staged)
+{
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I}", "names", (json_int_t)staged->names, "mode",
+                     staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace", "file",
+                     staged->file, "who", staged->attributes.who, "reference",
+                     staged->attributes.reference, "staged_ms", (json_int_t)staged->staged_ms);
+}
+
+/* Everything, to the terminal; with --json into `document`. */
+static int show_feed(struct cli *cli, const char *name, bool beside, json_t *document)
+{
+    const struct sinkhole_feeds feeds = {.settings = cli->settings, .store = cli->store};
+    struct showing batches = {.cli = cli}, publications = {.cli = cli};
+    json_t *lines = NULL;
+    struct sinkhole_feeds_outcome outcome;
+    struct sinkhole_staged staged;
+    enum sinkhole_store_status status;
+    bool there;
+
+    if (document != NULL) {
+        json_object_set_new(document, "batches", batches.array = json_array());
+        json_object_set_new(document, "publications", publications.array = json_array());
+        json_object_set_new(document, "beside", lines = json_array());
+    }
+    status = sinkhole_batch_list(cli->store, name, show_batch, &batches);
+    if (status == SINKHOLE_STORE_OK || status == SINKHOLE_STORE_ABSENT)
+        status = sinkhole_feed_history(cli->store, name, show_publication, &publications);
+    there = sinkhole_staged_read(&feeds, name, NULL, NULL, &staged, &outcome) == SINKHOLE_FEEDS_OK;
+    if (document != NULL)
+        json_object_set_new(document, "staged", there ? staged_json(&staged) : json_null());
+    else if (there)
+        show_staged(&staged);
+    if (beside && there)
+        sinkhole_staged_read(&feeds, name, document != NULL ? beside_json : show_beside, lines,
+                             &staged, &outcome);
+    return status == SINKHOLE_STORE_OK || status == SINKHOLE_STORE_ABSENT
+               ? CLI_OK
+               : cli_store_fail(cli, status);
 }
 
 int feed_show(struct cli *cli, int argc, char **argv)
@@ -198,56 +263,28 @@ int feed_show(struct cli *cli, int argc, char **argv)
         {NULL, NULL, NULL, NULL, NULL}};
     const struct cli_page page = {
         .synopsis = "feed show NAME [--beside]",
-        .about = "One feed: its settings, the letters and imports its names came with, its last\n"
-                 "publications, and what is staged. Addresses, URLs and hashes of the last import are\n"
-                 "kept beside it for 30 days.",
+        .about =
+            "One feed: its settings, the letters and imports its names came with, its last\n"
+            "publications, and what is staged. Addresses, URLs and hashes of the last import are\n"
+            "kept beside it for 30 days.",
         .options = options,
         .examples = "  sinkholectl feed show ais --beside\n"};
     int code = cli_words(&page, &argc, argv, 1, 1);
-    struct sinkhole_feeds feeds = {.settings = cli->settings, .store = cli->store};
-    struct sinkhole_feeds_outcome outcome;
-    struct sinkhole_staged staged;
+    json_t *document = NULL;
     struct sinkhole_feed feed;
-    struct showing batches = {.cli = cli}, publications = {.cli = cli};
-    json_t *lines = NULL, *document;
     enum sinkhole_store_status status;
-    enum sinkhole_feeds_status there;
 
     if (code != CLI_GO_ON)
         return code;
     status = sinkhole_feed_get(cli->store, argv[1], &feed);
     if (status != SINKHOLE_STORE_OK)
         return cli_store_fail(cli, status);
-    if (cli->json) {
-        batches.array = json_array();
-        publications.array = json_array();
-        lines = json_array();
-    } else {
-        show_head(cli, &feed);
-    }
-    status = sinkhole_batch_list(cli->store, argv[1], show_batch, &batches);
-    if (status == SINKHOLE_STORE_OK || status == SINKHOLE_STORE_ABSENT)
-        status = sinkhole_feed_history(cli->store, argv[1], show_publication, &publications);
-    there = sinkhole_staged_read(&feeds, argv[1], NULL, NULL, &staged, &outcome);
-    if (!cli->json && there == SINKHOLE_FEEDS_OK)
-        show_staged(&staged);
-    if (beside && there == SINKHOLE_FEEDS_OK)
-        sinkhole_staged_read(&feeds, argv[1], cli->json ? beside_json : show_beside, lines, &staged,
-                             &outcome);
-    if (cli->json) {
+    if (cli->json)
         document = feed_json(&feed);
-        json_object_set_new(document, "batches", batches.array);
-        json_object_set_new(document, "publications", publications.array);
-        json_object_set_new(document, "beside", lines);
-        json_object_set_new(document, "staged",
-                            there != SINKHOLE_FEEDS_OK
-                                ? json_null()
-                                : json_pack("{s:I, s:s, s:s, s:s}", "names",
-                                            (json_int_t)staged.names, "mode",
-                                            staged.mode == SINKHOLE_MODE_AMEND ? "amend" : "replace",
-                                            "file", staged.file, "who", staged.attributes.who));
+    else
+        show_head(cli, &feed);
+    code = show_feed(cli, argv[1], beside, document);
+    if (document != NULL)
         cli_print_json(document);
-    }
-    return status == SINKHOLE_STORE_OK || status == SINKHOLE_STORE_ABSENT ? CLI_OK
-                                                                        : cli_store_fail(cli, status);
+    return code;
 }

@@ -30,9 +30,12 @@ static const struct {
     {"\xe2\x80\x8e", 0},   /* left-to-right mark */
     {"\xe2\x80\x8f", 0},   /* right-to-left mark */
     {"\xe2\x80\xaa", 0},   /* embeddings and overrides of direction */
-    {"\xe2\x80\xab", 0},   {"\xe2\x80\xac", 0}, {"\xe2\x80\xad", 0}, {"\xe2\x80\xae", 0},
-    {"\xe2\x81\xa0", 0},   /* word joiner */
-    {"\xef\xbb\xbf", 0},   /* zero-width no-break space, BOM */
+    {"\xe2\x80\xab", 0},
+    {"\xe2\x80\xac", 0},
+    {"\xe2\x80\xad", 0},
+    {"\xe2\x80\xae", 0},
+    {"\xe2\x81\xa0", 0}, /* word joiner */
+    {"\xef\xbb\xbf", 0}, /* zero-width no-break space, BOM */
 };
 
 static const char *trim(const char *text, size_t len, size_t *ret_len)
@@ -92,10 +95,10 @@ static const struct {
     const char *from;
     char to[4];
 } marks[] = {
-    {"[://]", "\002//"}, {"(://)", "\002//"}, {"[dot]", "\001"},  {"(dot)", "\001"},
-    {"{dot}", "\001"},   {"[.]", "\001"},     {"(.)", "\001"},    {"{.}", "\001"},
-    {"[:]", "\002"},     {"(:)", "\002"},     {"[at]", "\003"},   {"(at)", "\003"},
-    {"[@]", "\003"},     {"(@)", "\003"},     {"[.", "\001"},     {".]", "\001"},
+    {"[://]", "\002//"}, {"(://)", "\002//"}, {"[dot]", "\001"}, {"(dot)", "\001"},
+    {"{dot}", "\001"},   {"[.]", "\001"},     {"(.)", "\001"},   {"{.}", "\001"},
+    {"[:]", "\002"},     {"(:)", "\002"},     {"[at]", "\003"},  {"(at)", "\003"},
+    {"[@]", "\003"},     {"(@)", "\003"},     {"[.", "\001"},    {".]", "\001"},
     {"hxxp", "\004ttp"},
 };
 
@@ -105,7 +108,8 @@ static bool is_word_octet(char c)
            (unsigned char)c >= 0x80;
 }
 
-/* The mark at text[at], or a number past the table. "[." and ".]" count between word characters only. */
+/* The mark at text[at], or a number past the table. "[." and ".]" count between word characters
+ * only. */
 static size_t mark_at(const char *text, size_t len, size_t at)
 {
     size_t count = sizeof marks / sizeof *marks, m;
@@ -161,8 +165,11 @@ bool feed_unmark(char *text, size_t *len)
 /* Length of the well-formed UTF-8 sequence at the start, 0: none. */
 static size_t utf8_length(const unsigned char *at, size_t len)
 {
-    size_t need = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2 : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
-                  : at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : 0;
+    size_t need = at[0] < 0x80                    ? 1
+                  : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+                  : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
+                  : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                                  : 0;
 
     if (need == 0 || need > len)
         return 0;

@@ -12,9 +12,10 @@
 
 /* Header cells are compared without case, tone marks, blanks and _ -: "Tên miền" is "tenmien". */
 static const char *const header_words[] = {
-    "tenmien", "tenmiendochai", "diachiten", "domain", "domainname", "domains", "host", "hostname",
-    "fqdn", "url", "urls", "duongdan", "lienket", "diachiip", "ip", "ipaddress", "ips", "ioc", "iocs",
-    "iocvalue", "indicator", "indicators", "indicatorvalue", "value", "giatri", "chibao", "dauhieu",
+    "tenmien",    "tenmiendochai",  "diachiten", "domain", "domainname", "domains",  "host",
+    "hostname",   "fqdn",           "url",       "urls",   "duongdan",   "lienket",  "diachiip",
+    "ip",         "ipaddress",      "ips",       "ioc",    "iocs",       "iocvalue", "indicator",
+    "indicators", "indicatorvalue", "value",     "giatri", "chibao",     "dauhieu",
 };
 
 /* Vietnamese letters to their base letter; code points from U+00C0 on. */
@@ -24,12 +25,12 @@ static char base_letter(uint32_t c)
         uint32_t from, to;
         char letter;
     } ranges[] = {
-        {0x0c0, 0x0c3, 'a'},   {0x0e0, 0x0e3, 'a'},   {0x102, 0x103, 'a'},   {0x1ea0, 0x1eb7, 'a'},
-        {0x0c8, 0x0ca, 'e'},   {0x0e8, 0x0ea, 'e'},   {0x1eb8, 0x1ec7, 'e'}, {0x0cc, 0x0cd, 'i'},
-        {0x0ec, 0x0ed, 'i'},   {0x128, 0x129, 'i'},   {0x1ec8, 0x1ecb, 'i'}, {0x0d2, 0x0d5, 'o'},
-        {0x0f2, 0x0f5, 'o'},   {0x1a0, 0x1a1, 'o'},   {0x1ecc, 0x1ee3, 'o'}, {0x0d9, 0x0da, 'u'},
-        {0x0f9, 0x0fa, 'u'},   {0x168, 0x169, 'u'},   {0x1af, 0x1b0, 'u'},   {0x1ee4, 0x1ef1, 'u'},
-        {0x0dd, 0x0dd, 'y'},   {0x0fd, 0x0fd, 'y'},   {0x1ef2, 0x1ef9, 'y'}, {0x110, 0x111, 'd'},
+        {0x0c0, 0x0c3, 'a'}, {0x0e0, 0x0e3, 'a'}, {0x102, 0x103, 'a'},   {0x1ea0, 0x1eb7, 'a'},
+        {0x0c8, 0x0ca, 'e'}, {0x0e8, 0x0ea, 'e'}, {0x1eb8, 0x1ec7, 'e'}, {0x0cc, 0x0cd, 'i'},
+        {0x0ec, 0x0ed, 'i'}, {0x128, 0x129, 'i'}, {0x1ec8, 0x1ecb, 'i'}, {0x0d2, 0x0d5, 'o'},
+        {0x0f2, 0x0f5, 'o'}, {0x1a0, 0x1a1, 'o'}, {0x1ecc, 0x1ee3, 'o'}, {0x0d9, 0x0da, 'u'},
+        {0x0f9, 0x0fa, 'u'}, {0x168, 0x169, 'u'}, {0x1af, 0x1b0, 'u'},   {0x1ee4, 0x1ef1, 'u'},
+        {0x0dd, 0x0dd, 'y'}, {0x0fd, 0x0fd, 'y'}, {0x1ef2, 0x1ef9, 'y'}, {0x110, 0x111, 'd'},
     };
 
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
@@ -244,8 +245,8 @@ static void take_row(struct feed_csv *parser, uint64_t line_no, char *row, size_
         sink->note(sink->arg, line_no, SINKHOLE_REASON_CELL_EMPTY, whole, whole_len);
 }
 
-/* The first row that is no comment settles the columns; a comment may, when it is a header behind a #.
- * True: the row was the header, or is none of ours; false: it is data already. */
+/* The first row that is no comment settles the columns; a comment may, when it is a header behind a
+ * #. True: the row was the header, or is none of ours; false: it is data already. */
 static bool settle_columns(struct feed_csv *parser, const char *row, size_t len, bool comment)
 {
     char header[4096], guess = parser->delimiter;
@@ -353,7 +354,8 @@ bool feed_csv_finish(struct feed_csv *parser)
 
     if (parser->open_quote && !parser->failed) {
         sink->data_line(sink->arg);
-        sink->note(sink->arg, parser->row_line, SINKHOLE_REASON_QUOTE, parser->row, parser->row_len);
+        sink->note(sink->arg, parser->row_line, SINKHOLE_REASON_QUOTE, parser->row,
+                   parser->row_len);
     }
     return parser->header_done && !parser->failed;
 }

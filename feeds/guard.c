@@ -78,10 +78,12 @@ static bool has(const struct key_set *set, const char *text, size_t len)
 {
     size_t at = lower_bound(set, text, len);
 
-    return at < set->count && set->keys[at].len == len && memcmp(set->keys[at].text, text, len) == 0;
+    return at < set->count && set->keys[at].len == len &&
+           memcmp(set->keys[at].text, text, len) == 0;
 }
 
-/* Is there one strictly below? An ancestor's key begins its descendants' keys, and " " sorts first. */
+/* Is there one strictly below? An ancestor's key begins its descendants' keys, and " " sorts first.
+ */
 static bool has_below(const struct key_set *set, const struct sinkhole_key *key)
 {
     size_t at = lower_bound(set, key->text, key->len);

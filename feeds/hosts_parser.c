@@ -34,9 +34,13 @@ static bool next_word(const char **text, size_t *len, const char **ret_word, siz
 static bool is_local(const char *word, size_t len)
 {
     static const char *const names[] = {
-        "localhost", "localhost.localdomain", "local", "broadcasthost", "ip6-localhost",
-        "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters",
-        "ip6-allhosts", "0.0.0.0", "127.0.0.1", "::1",
+        "localhost",     "localhost.localdomain",
+        "local",         "broadcasthost",
+        "ip6-localhost", "ip6-loopback",
+        "ip6-localnet",  "ip6-mcastprefix",
+        "ip6-allnodes",  "ip6-allrouters",
+        "ip6-allhosts",  "0.0.0.0",
+        "127.0.0.1",     "::1",
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -97,7 +97,8 @@ static void keep_beside(struct sinkhole_import *import, uint64_t *count, const c
         import->counts.beside_lost++;
 }
 
-static void list_name(struct sinkhole_import *import, uint64_t line_no, const struct feed_token *token)
+static void list_name(struct sinkhole_import *import, uint64_t line_no,
+                      const struct feed_token *token)
 {
     enum sinkhole_scope scope = token->has_scope ? token->scope : import->options.scope;
     enum sinkhole_note_reason reason;
@@ -182,7 +183,8 @@ static feed_line_fn init_parser(struct sinkhole_import *import, void **ret_parse
         feed_hosts_init(&import->parser.hosts, sink);
         return feed_hosts_line;
     case SINKHOLE_FORMAT_CSV:
-        feed_csv_init(&import->parser.csv, sink, import->options.columns, import->options.delimiter);
+        feed_csv_init(&import->parser.csv, sink, import->options.columns,
+                      import->options.delimiter);
         return feed_csv_line;
     case SINKHOLE_FORMAT_TEXT:
         feed_text_init(&import->parser.text, sink, import->suffixes,
@@ -324,7 +326,8 @@ void sinkhole_import_notes(const struct sinkhole_import *import, sinkhole_note_f
             return;
 }
 
-void sinkhole_import_names(const struct sinkhole_import *import, sinkhole_scoped_fn visit, void *arg)
+void sinkhole_import_names(const struct sinkhole_import *import, sinkhole_scoped_fn visit,
+                           void *arg)
 {
     for (size_t i = 0; i < import->names.count; i++) {
         enum sinkhole_scope scope;

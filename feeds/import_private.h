@@ -2,8 +2,8 @@
 /*
  * An import's inside, shared by import.c and stage.c.
  *
- * Threads: one import, one thread. Memory: names.h, notes (at most SINKHOLE_NOTES_MAX), text kept beside
- * (at most FEED_BESIDE_MAX octets).
+ * Threads: one import, one thread. Memory: names.h, notes (at most SINKHOLE_NOTES_MAX), text kept
+ * beside (at most FEED_BESIDE_MAX octets).
  */
 #ifndef FEEDS_IMPORT_PRIVATE_H
 #define FEEDS_IMPORT_PRIVATE_H

@@ -14,8 +14,9 @@ struct mark {
 
 /* What office suites, PDF writers and compressors put first. */
 static const struct mark binary_marks[] = {
-    {"PK\003\004", 4}, {"%PDF", 4}, {"\037\213", 2}, {"\320\317\021\340", 4},
-    {"\3757zXZ", 5},   {"BZh9", 4},  {"\050\265\057\375", 4}, {"Rar!", 4}, {"{\\rtf", 5},
+    {"PK\003\004", 4},       {"%PDF", 4},     {"\037\213", 2},
+    {"\320\317\021\340", 4}, {"\3757zXZ", 5}, {"BZh9", 4},
+    {"\050\265\057\375", 4}, {"Rar!", 4},     {"{\\rtf", 5},
 };
 
 void feed_input_init(struct feed_input *input, char *buf, size_t max, feed_line_fn line, void *arg)
@@ -187,8 +188,8 @@ static void decide(struct feed_input *input)
 
     input->decided = true;
     for (size_t i = 0; i < sizeof binary_marks / sizeof *binary_marks; i++)
-        if (len >= binary_marks[i].len && memcmp(head, binary_marks[i].octets,
-                                                 binary_marks[i].len) == 0)
+        if (len >= binary_marks[i].len &&
+            memcmp(head, binary_marks[i].octets, binary_marks[i].len) == 0)
             input->status = FEED_INPUT_BINARY;
     if (len >= 3 && memcmp(head, "\357\273\277", 3) == 0) {
         skip = 3;

@@ -21,8 +21,8 @@ enum feed_input_status {
     FEED_INPUT_BINARY, /* an office, PDF or compressed file, or octets of value 0 */
 };
 
-/* One line without its end, UTF-8 as it came (not proved). `cut`: it was longer than the buffer, this
- * is its beginning. `text` lives until the call returns. */
+/* One line without its end, UTF-8 as it came (not proved). `cut`: it was longer than the buffer,
+ * this is its beginning. `text` lives until the call returns. */
 typedef void (*feed_line_fn)(void *arg, uint64_t line_no, const char *text, size_t len, bool cut);
 
 struct feed_input {
@@ -42,7 +42,8 @@ struct feed_input {
 
 /* `buf` of `max` octets (FEED_LINE_MAX is usual) stays the caller's and outlives the input. */
 void feed_input_init(struct feed_input *input, char *buf, size_t max, feed_line_fn line, void *arg);
-/* Any cut of the octets into chunks gives the same lines. After a status other than OK nothing is handed out. */
+/* Any cut of the octets into chunks gives the same lines. After a status other than OK nothing is
+ * handed out. */
 enum feed_input_status feed_input_push(struct feed_input *input, const void *octets, size_t len);
 /* The last line, when no end of line closes it. */
 enum feed_input_status feed_input_finish(struct feed_input *input);

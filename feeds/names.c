@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Keys in order: a quicksort over eight octets at a time, which meets a shared beginning once and not
- * at every comparison. Threads and memory: see names.h.
+ * Keys in order: a quicksort over eight octets at a time, which meets a shared beginning once and
+ * not at every comparison. Threads and memory: see names.h.
  */
 #include "feeds/names.h"
 
@@ -67,7 +67,8 @@ enum feed_names_status feed_names_add(struct feed_names *names, const char *key,
     return FEED_NAMES_OK;
 }
 
-/* Eight octets of a key from `depth` on, first one highest, zeros behind the end (no key has a zero). */
+/* Eight octets of a key from `depth` on, first one highest, zeros behind the end (no key has a
+ * zero). */
 static uint64_t word_at(const uint8_t *arena, uint64_t off, size_t depth)
 {
     const uint8_t *key = arena + off + 2;
@@ -111,7 +112,8 @@ static void sort_few(const uint8_t *arena, struct feed_names_entry *entries, siz
                      size_t depth)
 {
     for (size_t i = 1; i < count; i++)
-        for (size_t j = i; j > 0 && compare_from(arena, &entries[j - 1], &entries[j], depth) > 0; j--)
+        for (size_t j = i; j > 0 && compare_from(arena, &entries[j - 1], &entries[j], depth) > 0;
+             j--)
             swap(&entries[j - 1], &entries[j]);
 }
 

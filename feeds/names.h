@@ -2,8 +2,8 @@
 /*
  * A set of keys with scopes: gathered in any order, then sorted and merged once.
  *
- * Threads: one set, one thread. Memory: key and 2 octets in an arena that doubles, 16 octets a key for
- * the order; at most `most` keys.
+ * Threads: one set, one thread. Memory: key and 2 octets in an arena that doubles, 16 octets a key
+ * for the order; at most `most` keys.
  */
 #ifndef FEEDS_NAMES_H
 #define FEEDS_NAMES_H

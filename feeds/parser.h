@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What every parser takes and gives: lines from the input layer in, items and notes out by callback.
- * A parser is init / line / finish; one format, one file.
+ * What every parser takes and gives: lines from the input layer in, items and notes out by
+ * callback. A parser is init / line / finish; one format, one file.
  *
  * Threads: one parser, one thread. Memory: the structs are the caller's; a parser takes no heap.
  */
@@ -53,8 +53,8 @@ struct feed_csv {
     const char *wanted; /* as the option says it; NULL: by header */
     char delimiter;     /* 0: not known yet */
     bool header_done, failed;
-    bool open_quote;    /* the row goes on in the next line */
-    uint64_t row_line;  /* where the row began */
+    bool open_quote;                        /* the row goes on in the next line */
+    uint64_t row_line;                      /* where the row began */
     unsigned columns[FEED_CSV_COLUMNS_MAX]; /* from 0 */
     size_t column_count;
     size_t row_len;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One walk over the list in force beside the sorted names tells what comes, goes and stays. To publish,
- * it is walked twice: for the counts, so that no rule is made in vain, and for the change itself; both
- * at the generation from which the change starts. Threads and memory: see plan.h.
+ * One walk over the list in force beside the sorted names tells what comes, goes and stays. To
+ * publish, it is walked twice: for the counts, so that no rule is made in vain, and for the change
+ * itself; both at the generation from which the change starts. Threads and memory: see plan.h.
  */
 #include "feeds/plan.h"
 
@@ -68,7 +68,13 @@ static const struct sinkhole_batch *find_batch(const struct walk *walk, uint32_t
     return low < walk->batch_count && walk->batches[low].rule.id == id ? &walk->batches[low] : NULL;
 }
 
-/* What decides about enforcement and reports; not the letter, which only says who asked first. */
+static bool is_same_text(const char *old, const char *new)
+{
+    return new[0] == '\0' || strcmp(old, new) == 0;
+}
+
+/* What decides about enforcement and reports; not the letter, which only says who asked first. What
+ * the new import does not say (family, category, TLP) it does not take away either. */
 static bool is_equal(const struct walk *walk, const struct sinkhole_batch *old,
                      enum sinkhole_scope scope)
 {
@@ -77,8 +83,8 @@ static bool is_equal(const struct walk *walk, const struct sinkhole_batch *old,
     return old->rule.scope == scope && old->rule.action == new->rule.action &&
            old->rule.valid_until == new->rule.valid_until &&
            old->rule.severity == new->rule.severity &&
-           old->rule.confidence == new->rule.confidence && strcmp(old->family, new->family) == 0 &&
-           strcmp(old->category, new->category) == 0 && strcmp(old->tlp, new->tlp) == 0 &&
+           old->rule.confidence == new->rule.confidence &&is_same_text(old->family, new->family) &&
+           is_same_text(old->category, new->category) && is_same_text(old->tlp, new->tlp) &&
            (!walk->plan->same_remark || strcmp(old->remark, new->remark) == 0);
 }
 
@@ -108,7 +114,8 @@ static void line_remove(struct walk *walk, const char *key, size_t key_len, uint
         note_store(walk, sinkhole_change_remove(walk->change, key, key_len, id));
 }
 
-static void name_added(struct walk *walk, const char *key, size_t key_len, enum sinkhole_scope scope)
+static void name_added(struct walk *walk, const char *key, size_t key_len,
+                       enum sinkhole_scope scope)
 {
     if (walk->plan->take_off)
         return;
@@ -296,7 +303,8 @@ static enum sinkhole_store_status fill(struct walk *walk, struct sinkhole_change
     if (status == SINKHOLE_STORE_OK && walk->outcome->generation != generation)
         status = SINKHOLE_STORE_CONFLICT;
     if (status == SINKHOLE_STORE_OK)
-        status = sinkhole_change_describe(change, walk->plan->attributes->who, walk->plan->describe);
+        status =
+            sinkhole_change_describe(change, walk->plan->attributes->who, walk->plan->describe);
     return status;
 }
 

@@ -13,6 +13,7 @@
 #include "sinkhole/clock.h"
 
 #define ATTEMPTS 4
+#define PROGRESS_EVERY 65536
 
 const char *sinkhole_feeds_status_text(enum sinkhole_feeds_status status)
 {
@@ -87,8 +88,7 @@ enum sinkhole_feeds_status sinkhole_import_stage(const struct sinkhole_feeds *fe
     else if (!feed_staging_pack(import, &data, &len))
         status = SINKHOLE_FEEDS_NO_MEMORY;
     else
-        status = from_store(ret_outcome,
-                            sinkhole_staged_put(feeds->store, feed, json, data, len));
+        status = from_store(ret_outcome, sinkhole_staged_put(feeds->store, feed, json, data, len));
     free(json);
     free(data);
     return status;
@@ -96,8 +96,8 @@ enum sinkhole_feeds_status sinkhole_import_stage(const struct sinkhole_feeds *fe
 
 /* What is staged, its names sorted and past today's guard. `names` NULL: only the rest. */
 static enum sinkhole_feeds_status load(const struct sinkhole_feeds *feeds, const char *feed,
-                                       struct feed_names *names, sinkhole_beside_fn visit, void *arg,
-                                       struct sinkhole_staged *ret_staged,
+                                       struct feed_names *names, sinkhole_beside_fn visit,
+                                       void *arg, struct sinkhole_staged *ret_staged,
                                        struct sinkhole_feeds_outcome *outcome)
 {
     enum sinkhole_feeds_status status;
@@ -105,8 +105,8 @@ static enum sinkhole_feeds_status load(const struct sinkhole_feeds *feeds, const
     void *data = NULL;
     size_t len = 0;
 
-    status = from_store(outcome, sinkhole_staged_get(feeds->store, feed, FEED_STAGED_MOST, &json,
-                                                     &data, &len));
+    status = from_store(
+        outcome, sinkhole_staged_get(feeds->store, feed, FEED_STAGED_MOST, &json, &data, &len));
     if (status != SINKHOLE_FEEDS_OK)
         return status;
     if (!feed_staging_from_json(json, ret_staged))
@@ -118,9 +118,9 @@ static enum sinkhole_feeds_status load(const struct sinkhole_feeds *feeds, const
     return status;
 }
 
-enum sinkhole_feeds_status sinkhole_staged_read(const struct sinkhole_feeds *feeds, const char *feed,
-                                                sinkhole_beside_fn visit, void *arg,
-                                                struct sinkhole_staged *ret_staged,
+enum sinkhole_feeds_status sinkhole_staged_read(const struct sinkhole_feeds *feeds,
+                                                const char *feed, sinkhole_beside_fn visit,
+                                                void *arg, struct sinkhole_staged *ret_staged,
                                                 struct sinkhole_feeds_outcome *ret_outcome)
 {
     memset(ret_outcome, 0, sizeof *ret_outcome);
@@ -146,6 +146,8 @@ static enum sinkhole_feeds_status guard_again(const struct sinkhole_feeds *feeds
         size_t len;
         const char *text = feed_names_at(names, i, &len, &scope);
 
+        if (feeds->progress != NULL && i % PROGRESS_EVERY == 0)
+            feeds->progress(feeds->progress_arg, "Checking", i, names->count);
         if (sinkhole_name_from_key(text, len, &name) == SINKHOLE_NAME_OK &&
             sinkhole_key_from_name(&name, &key))
             reason = feed_guard_check(guard, &name, &key, scope, staged->private_suffix);
@@ -158,6 +160,8 @@ static enum sinkhole_feeds_status guard_again(const struct sinkhole_feeds *feeds
         if (visit != NULL)
             visit(arg, SINKHOLE_DIFF_REFUSED, text, len, scope, reason);
     }
+    if (feeds->progress != NULL)
+        feeds->progress(feeds->progress_arg, "Checking", names->count, names->count);
     names->count = to;
     feed_guard_free(guard);
     return to == 0 ? SINKHOLE_FEEDS_REFUSED : SINKHOLE_FEEDS_OK;
@@ -270,9 +274,8 @@ enum sinkhole_feeds_status sinkhole_feeds_rollback(const struct sinkhole_feeds *
 
 static enum sinkhole_store_status make_allow_feed(const struct sinkhole_feeds *feeds)
 {
-    struct sinkhole_feed feed = {.policy = {.kind = SINKHOLE_FEED_ALLOW,
-                                            .action = SINKHOLE_ACTION_ALLOW,
-                                            .rank = 1000}};
+    struct sinkhole_feed feed = {
+        .policy = {.kind = SINKHOLE_FEED_ALLOW, .action = SINKHOLE_ACTION_ALLOW, .rank = 1000}};
     enum sinkhole_store_status status;
 
     status = sinkhole_feed_get(feeds->store, SINKHOLE_ALLOW_FEED, &feed);

@@ -74,10 +74,10 @@ bool feed_staging_pack(const struct sinkhole_import *import, void **ret_data, si
     if (packer == NULL)
         return false;
     packer->context = ZSTD_createCCtx();
-    packer->good = packer->context != NULL &&
-                   !ZSTD_isError(ZSTD_CCtx_setParameter(packer->context, ZSTD_c_compressionLevel,
-                                                        LEVEL)) &&
-                   !ZSTD_isError(ZSTD_CCtx_setParameter(packer->context, ZSTD_c_checksumFlag, 1));
+    packer->good =
+        packer->context != NULL &&
+        !ZSTD_isError(ZSTD_CCtx_setParameter(packer->context, ZSTD_c_compressionLevel, LEVEL)) &&
+        !ZSTD_isError(ZSTD_CCtx_setParameter(packer->context, ZSTD_c_checksumFlag, 1));
     sinkhole_import_names(import, pack_name, packer);
     pack(packer, "\n", 1);
     pack(packer, import->beside.text, import->beside.used);
@@ -116,7 +116,8 @@ static enum sinkhole_feeds_status unpack_name(struct unpacker *unpacker)
         return SINKHOLE_FEEDS_DAMAGED;
     if (unpacker->names == NULL)
         return SINKHOLE_FEEDS_OK;
-    switch (feed_names_add(unpacker->names, line, len - 2, (enum sinkhole_scope)(line[len - 1] - '0'))) {
+    switch (feed_names_add(unpacker->names, line, len - 2,
+                           (enum sinkhole_scope)(line[len - 1] - '0'))) {
     case FEED_NAMES_OK:
         return SINKHOLE_FEEDS_OK;
     case FEED_NAMES_FULL:
@@ -130,7 +131,8 @@ static enum sinkhole_feeds_status unpack_name(struct unpacker *unpacker)
 static void unpack_line(struct unpacker *unpacker)
 {
     if (unpacker->beside) {
-        if (unpacker->visit != NULL && !unpacker->visit(unpacker->arg, unpacker->line, unpacker->used))
+        if (unpacker->visit != NULL &&
+            !unpacker->visit(unpacker->arg, unpacker->line, unpacker->used))
             unpacker->visit = NULL;
     } else if (unpacker->used == 0) {
         unpacker->beside = true;
@@ -152,8 +154,9 @@ static void unpack_text(struct unpacker *unpacker, const char *text, size_t len)
     }
 }
 
-enum sinkhole_feeds_status feed_staging_unpack(const void *data, size_t len, struct feed_names *names,
-                                               sinkhole_beside_fn visit, void *arg)
+enum sinkhole_feeds_status feed_staging_unpack(const void *data, size_t len,
+                                               struct feed_names *names, sinkhole_beside_fn visit,
+                                               void *arg)
 {
     struct unpacker unpacker = {.names = names, .visit = visit, .arg = arg};
     ZSTD_DCtx *context = ZSTD_createDCtx();
@@ -191,13 +194,14 @@ char *feed_staging_to_json(const struct sinkhole_staged *staged)
         return NULL;
     attributes = json_loads(batch_text, 0, NULL);
     free(batch_text);
-    json = json_pack("{si so ss ss sb ss sI sI sI sI sI sI}", "version", STAGED_VERSION, "attributes",
-                     attributes, "mode", staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace",
-                     "format", sinkhole_format_word(staged->format), "private_suffix",
-                     (int)staged->private_suffix, "file", staged->file, "names",
-                     (json_int_t)staged->names, "addresses", (json_int_t)staged->addresses, "urls",
-                     (json_int_t)staged->urls, "hashes", (json_int_t)staged->hashes, "emails",
-                     (json_int_t)staged->emails, "staged_ms", (json_int_t)staged->staged_ms);
+    json =
+        json_pack("{si so ss ss sb ss sI sI sI sI sI sI}", "version", STAGED_VERSION, "attributes",
+                  attributes, "mode", staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace",
+                  "format", sinkhole_format_word(staged->format), "private_suffix",
+                  (int)staged->private_suffix, "file", staged->file, "names",
+                  (json_int_t)staged->names, "addresses", (json_int_t)staged->addresses, "urls",
+                  (json_int_t)staged->urls, "hashes", (json_int_t)staged->hashes, "emails",
+                  (json_int_t)staged->emails, "staged_ms", (json_int_t)staged->staged_ms);
     text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return text;

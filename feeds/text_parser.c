@@ -3,9 +3,9 @@
  * Pasted advisory text: letters, annexes, mails, table rows. Threads and memory: see parser.h.
  *
  * The line is cleaned, defanging becomes marks, and what stands between blanks, bars, quotes and
- * brackets is a word. A word with a mark was meant as an indicator: it is one, whatever its last label.
- * A word without is one only when its last label is a known top-level domain and nothing else explains
- * it better: an e-mail address, a path, a file's or a product's name.
+ * brackets is a word. A word with a mark was meant as an indicator: it is one, whatever its last
+ * label. A word without is one only when its last label is a known top-level domain and nothing
+ * else explains it better: an e-mail address, a path, a file's or a product's name.
  */
 #include "feeds/parser.h"
 
@@ -48,14 +48,15 @@ static bool is_software(const char *text, size_t len)
     return false;
 }
 
-/* Length of the separator at the start, 0: none. Dots, dashes inside words, / : @ and marks are none;
- * in a URL neither are the characters that its path and query may have. */
+/* Length of the separator at the start, 0: none. Dots, dashes inside words, / : @ and marks are
+ * none; in a URL neither are the characters that its path and query may have. */
 static size_t separator(const char *text, size_t len, bool in_url)
 {
     static const char *const wide[] = {
         "\xe2\x80\x9c", "\xe2\x80\x9d", "\xe2\x80\x98", "\xe2\x80\x99", /* curly quotes */
-        "\xe2\x80\x93", "\xe2\x80\x94", "\xe2\x80\xa2", "\xe2\x80\xa6", /* dashes, bullet, ellipsis */
-        "\xc2\xab", "\xc2\xbb", "\xef\x82\xb7", "\xe2\x96\xaa", "\xe2\x86\x92",
+        "\xe2\x80\x93", "\xe2\x80\x94", "\xe2\x80\xa2", "\xe2\x80\xa6", /* dashes, bullet, ellipsis
+                                                                         */
+        "\xc2\xab",     "\xc2\xbb",     "\xef\x82\xb7", "\xe2\x96\xaa", "\xe2\x86\x92",
     };
 
     if (strchr(in_url ? " \t|\"<>[]{}`" : " \t|\"'<>()[]{},;`=", *text) != NULL)
@@ -148,7 +149,8 @@ static enum sinkhole_note_reason judge_plain(const struct feed_text *parser,
     return SINKHOLE_REASON_COUNT;
 }
 
-static void take_marked(const struct feed_text *parser, uint64_t line_no, const char *word, size_t len)
+static void take_marked(const struct feed_text *parser, uint64_t line_no, const char *word,
+                        size_t len)
 {
     const struct feed_sink *sink = parser->sink;
     char first = word[0], last = word[len - 1];
@@ -165,7 +167,8 @@ static void take_marked(const struct feed_text *parser, uint64_t line_no, const 
     feed_emit(sink, line_no, word, len);
 }
 
-static void take_word(const struct feed_text *parser, uint64_t line_no, const char *word, size_t len)
+static void take_word(const struct feed_text *parser, uint64_t line_no, const char *word,
+                      size_t len)
 {
     const struct feed_sink *sink = parser->sink;
     enum sinkhole_note_reason reason;

@@ -78,14 +78,16 @@ static void classify_host(const char *host, size_t len, struct feed_token *token
         return;
     }
     if (shape.numeric && len > 0) {
-        set_nothing(token, len == 1 && *host == '.' ? SINKHOLE_REASON_ROOT : SINKHOLE_REASON_NUMERIC);
+        set_nothing(token,
+                    len == 1 && *host == '.' ? SINKHOLE_REASON_ROOT : SINKHOLE_REASON_NUMERIC);
         return;
     }
     if (memchr(host, '*', len) != NULL) {
         set_nothing(token, SINKHOLE_REASON_WILDCARD);
         return;
     }
-    /* An A-label that IDNA would not make (xn--rihy934p.ws) can be registered and asked for: list it. */
+    /* An A-label that IDNA would not make (xn--rihy934p.ws) can be registered and asked for: list
+     * it. */
     status = shape.host_octets ? sinkhole_name_from_text(host, len, &token->name)
                                : sinkhole_text_name(host, len, &token->name);
     if (status != SINKHOLE_NAME_OK) {

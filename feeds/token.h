@@ -42,12 +42,12 @@ struct feed_token {
 };
 
 /* Removes zero-width characters, soft hyphens and BOMs; turns no-break and other spaces, line
- * separators and control characters into blanks (tabs stay); trims both ends. Returns the text inside
- * `line` or, if something had to be removed, inside `scratch` of at least `len` octets. */
+ * separators and control characters into blanks (tabs stay); trims both ends. Returns the text
+ * inside `line` or, if something had to be removed, inside `scratch` of at least `len` octets. */
 const char *feed_clean(const char *line, size_t len, char *scratch, size_t *ret_len);
 
-/* [.] (.) {.} [dot] (dot) {dot} "[." ".]" [:] (:) [://] [@] [at] and hxxp become marks. `out` has room
- * for `len` octets: the text never grows. Returns its length. */
+/* [.] (.) {.} [dot] (dot) {dot} "[." ".]" [:] (:) [://] [@] [at] and hxxp become marks. `out` has
+ * room for `len` octets: the text never grows. Returns its length. */
 size_t feed_refang(const char *text, size_t len, char *out);
 /* Marks back into plain characters, in place; true when there were any. */
 bool feed_unmark(char *text, size_t *len);

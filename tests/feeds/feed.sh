@@ -43,6 +43,7 @@ generation() { redis-cli -s "$dir/redis" hget 'sinkhole:{bl}:head' generation; }
 expect "no feed yet" 0 "No feed yet" "$ctl" feed list
 expect "bad name" 2 "a feed's name" "$ctl" feed add Ais
 expect "the exceptions' name" 2 "sinkholectl allow" "$ctl" feed add allow
+expect "the agents' name" 2 "agents' own" "$ctl" feed add canary
 expect "add" 0 "is made" "$ctl" feed add ais --kind authority --format text --title "Công văn"
 expect "add again" 1 "there already" "$ctl" feed add ais
 expect "import into no feed" 5 "feed add nofeed" "$ctl" feed import nofeed "$src/tests/feeds/data/letter.txt"
@@ -64,6 +65,8 @@ printf 'new[.]example\nevil-one[.]com\n' >"$dir/second.txt"
 expect "a second letter adds" 0 "1 added, 0 removed, 0 changed, 8 kept" \
     "$ctl" feed import ais "$dir/second.txt" --family OceanLotus --tlp amber --reference 13/CV --publish
 same "names" "$(field ais names)" 9
+expect "what a letter does not say it does not take away" 0 "Nothing to change" \
+    "$ctl" feed import ais "$dir/second.txt" --reference 14/CV --publish
 expect "other attributes" 0 "0 added, 0 removed, 2 changed" \
     "$ctl" feed import ais "$dir/second.txt" --family Other --publish
 expect "rollback" 0 "Rolled back" "$ctl" feed rollback ais

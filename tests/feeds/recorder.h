@@ -12,7 +12,8 @@
 #define RECORD_MAX 8192
 
 struct recorder {
-    char text[RECORD_MAX]; /* "NAME evil.example", "ADDRESS 192.0.2.1", "note several-words a b" ... */
+    char text[RECORD_MAX]; /* "NAME evil.example", "ADDRESS 192.0.2.1", "note several-words a b" ...
+                            */
     size_t used;
     unsigned data_lines;
     struct feed_sink sink;
@@ -21,8 +22,9 @@ struct recorder {
 static void record(struct recorder *recorder, uint64_t line_no, const char *kind, const char *text,
                    size_t len)
 {
-    int wrote = snprintf(recorder->text + recorder->used, RECORD_MAX - recorder->used,
-                         "%" PRIu64 " %s %.*s\n", line_no, kind, (int)(len < 300 ? len : 300), text);
+    int wrote =
+        snprintf(recorder->text + recorder->used, RECORD_MAX - recorder->used,
+                 "%" PRIu64 " %s %.*s\n", line_no, kind, (int)(len < 300 ? len : 300), text);
 
     if (wrote > 0 && recorder->used + (size_t)wrote < RECORD_MAX)
         recorder->used += (size_t)wrote;

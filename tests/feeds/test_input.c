@@ -50,18 +50,46 @@ static void test_encodings_and_line_ends(void **state)
         {"LF", IN("a\nb\n"), FEED_INPUT_OK, "1:a|2:b|"},
         {"CRLF", IN("a\r\nb\r\n"), FEED_INPUT_OK, "1:a|2:b|"},
         {"empty lines are counted", IN("\n\na\n"), FEED_INPUT_OK, "1:|2:|3:a|"},
-        {"UTF-8 mark", IN("\xef\xbb\xbf" "a\n"), FEED_INPUT_OK, "1:a|"},
+        {"UTF-8 mark",
+         IN("\xef\xbb\xbf"
+            "a\n"),
+         FEED_INPUT_OK, "1:a|"},
         {"UTF-8 mark alone", IN("\xef\xbb\xbf"), FEED_INPUT_OK, ""},
-        {"UTF-16LE mark", IN("\xff\xfe" "a\0\n\0b\0"), FEED_INPUT_OK, "1:a|2:b|"},
-        {"UTF-16BE mark", IN("\xfe\xff" "\0a\0\n\0b"), FEED_INPUT_OK, "1:a|2:b|"},
-        {"UTF-16LE CRLF", IN("\xff\xfe" "a\0\r\0\n\0b\0\r\0\n\0"), FEED_INPUT_OK, "1:a|2:b|"},
+        {"UTF-16LE mark",
+         IN("\xff\xfe"
+            "a\0\n\0b\0"),
+         FEED_INPUT_OK, "1:a|2:b|"},
+        {"UTF-16BE mark",
+         IN("\xfe\xff"
+            "\0a\0\n\0b"),
+         FEED_INPUT_OK, "1:a|2:b|"},
+        {"UTF-16LE CRLF",
+         IN("\xff\xfe"
+            "a\0\r\0\n\0b\0\r\0\n\0"),
+         FEED_INPUT_OK, "1:a|2:b|"},
         {"UTF-16LE without mark", IN("a\0b\0\n\0c\0"), FEED_INPUT_OK, "1:ab|2:c|"},
         {"UTF-16BE without mark", IN("\0a\0b\0\n\0c"), FEED_INPUT_OK, "1:ab|2:c|"},
-        {"UTF-16LE Vietnamese", IN("\xff\xfe" "\xea\x00\xc1\x1e"), FEED_INPUT_OK, "1:\xc3\xaa\xe1\xbb\x81|"},
-        {"UTF-16LE surrogates", IN("\xff\xfe" "\x3d\xd8\x00\xde"), FEED_INPUT_OK, "1:\xf0\x9f\x98\x80|"},
-        {"UTF-16LE lone surrogate", IN("\xff\xfe" "\x3d\xd8" "a\0"), FEED_INPUT_OK, "1:\xef\xbf\xbd" "a|"},
-        {"UTF-16LE odd octet", IN("\xff\xfe" "a\0b"), FEED_INPUT_OK, "1:a\xef\xbf\xbd|"},
-        {"as long as the buffer", IN("0123456789abcdef\nx"), FEED_INPUT_OK, "1:0123456789abcdef|2:x|"},
+        {"UTF-16LE Vietnamese",
+         IN("\xff\xfe"
+            "\xea\x00\xc1\x1e"),
+         FEED_INPUT_OK, "1:\xc3\xaa\xe1\xbb\x81|"},
+        {"UTF-16LE surrogates",
+         IN("\xff\xfe"
+            "\x3d\xd8\x00\xde"),
+         FEED_INPUT_OK, "1:\xf0\x9f\x98\x80|"},
+        {"UTF-16LE lone surrogate",
+         IN("\xff\xfe"
+            "\x3d\xd8"
+            "a\0"),
+         FEED_INPUT_OK,
+         "1:\xef\xbf\xbd"
+         "a|"},
+        {"UTF-16LE odd octet",
+         IN("\xff\xfe"
+            "a\0b"),
+         FEED_INPUT_OK, "1:a\xef\xbf\xbd|"},
+        {"as long as the buffer", IN("0123456789abcdef\nx"), FEED_INPUT_OK,
+         "1:0123456789abcdef|2:x|"},
         {"one longer", IN("0123456789abcdefg\nx"), FEED_INPUT_OK, "1:0123456789abcdef!|2:x|"},
         {"longer, at the end", IN("0123456789abcdefghij"), FEED_INPUT_OK, "1:0123456789abcdef!|"},
         {"web page", IN("\n  <!DOCTYPE html>\n<html>"), FEED_INPUT_HTML, "1:|"},
@@ -80,7 +108,8 @@ static void test_encodings_and_line_ends(void **state)
 
         for (size_t s = 0; s < sizeof(steps) / sizeof(*steps); s++) {
             struct lines lines;
-            enum feed_input_status status = run(cases[i].octets, cases[i].len, steps[s], 16, &lines);
+            enum feed_input_status status =
+                run(cases[i].octets, cases[i].len, steps[s], 16, &lines);
 
             if (status != cases[i].status ||
                 (cases[i].expected != NULL && strcmp(lines.text, cases[i].expected) != 0))

@@ -16,7 +16,7 @@ struct parser_case {
     const char *why, *input, *expected;
 };
 
-static const char *columns;         /* of the CSV cases */
+static const char *columns; /* of the CSV cases */
 static char delimiter;
 static bool undefanged_review;
 static struct sinkhole_suffixes *suffixes;
@@ -74,7 +74,8 @@ static void test_plain(void **state)
         {"a name", "evil.example", "1 name evil.example\n"},
         {"upper case", "Evil.EXAMPLE", "1 name evil.example\n"},
         {"blanks around", " \t evil.example  ", "1 name evil.example\n"},
-        {"comments and blanks", "# a\n; b\n! c\n// d\n\n  \nevil.example # e", "7 name evil.example\n"},
+        {"comments and blanks", "# a\n; b\n! c\n// d\n\n  \nevil.example # e",
+         "7 name evil.example\n"},
         {"trailing dot", "evil.example.", "1 name evil.example\n"},
         {"wildcard: what lies below", "*.evil.example", "1 name below evil.example\n"},
         {"leading dot: both", ".evil.example", "1 name subtree evil.example\n"},
@@ -128,7 +129,8 @@ static void test_hosts(void **state)
         {"IPv6 addresses", ":: a.example\n::1 b.example\nfe80::1%lo0 c.example",
          "1 name a.example\n2 name b.example\n3 name c.example\n"},
         {"the machine's own names", "127.0.0.1 localhost localhost.localdomain\n0.0.0.0 0.0.0.0",
-         "1 (local-name) localhost\n1 (local-name) localhost.localdomain\n2 (local-name) 0.0.0.0\n"},
+         "1 (local-name) localhost\n1 (local-name) localhost.localdomain\n2 (local-name) "
+         "0.0.0.0\n"},
         {"comments and blanks", "# x\n\n   # y", ""},
         {"no address", "evil.example", "1 (no-address) evil.example\n"},
         {"address alone", "0.0.0.0", "1 (no-host) 0.0.0.0\n"},
@@ -148,16 +150,20 @@ static void test_csv(void **state)
         {"English", "id,domain,note\n1,evil.example,x\n", "2 name evil.example\n"},
         {"Vietnamese", "STT;T\xc3\xaan mi\xe1\xbb\x81n;Ghi ch\xc3\xba\n1;evil.example;x",
          "2 name evil.example\n"},
-        {"Vietnamese, decomposed and upper case", "STT;TE\xcc\x82N MIE\xcc\x82\xcc\x80N\n1;evil.example",
-         "2 name evil.example\n"},
-        {"names and addresses", "STT,T\xc3\xaan mi\xe1\xbb\x81n,\xc4\x90\xe1\xbb\x8b" "a ch\xe1\xbb\x89 IP\n"
+        {"Vietnamese, decomposed and upper case",
+         "STT;TE\xcc\x82N MIE\xcc\x82\xcc\x80N\n1;evil.example", "2 name evil.example\n"},
+        {"names and addresses",
+         "STT,T\xc3\xaan mi\xe1\xbb\x81n,\xc4\x90\xe1\xbb\x8b"
+         "a ch\xe1\xbb\x89 IP\n"
          "1,evil.example,192.0.2.1\n2,,192.0.2.2\n3,,\n",
          "2 name evil.example\n2 address 192.0.2.1\n3 address 192.0.2.2\n4 (cell-empty) 3,,\n"},
         {"tab", "no\tioc\n1\tevil.example\n", "2 name evil.example\n"},
         {"bar", "no|ioc|x\n1|evil.example|y\n", "2 name evil.example\n"},
-        {"quotes", "\"id\",\"url\"\n\"1\",\"http://evil.example\"\n\"2\",\"http://b.example/\"\"x\"\n",
+        {"quotes",
+         "\"id\",\"url\"\n\"1\",\"http://evil.example\"\n\"2\",\"http://b.example/\"\"x\"\n",
          "2 name evil.example\n3 url http://b.example/\"x\n"},
-        {"header behind #", "# made today\n# id,dateadded,url\n\"1\",\"x\",\"http://evil.example/\"\n",
+        {"header behind #",
+         "# made today\n# id,dateadded,url\n\"1\",\"x\",\"http://evil.example/\"\n",
          "3 name evil.example\n"},
         {"cell over two lines", "domain,note\na.example,\"one\ntwo\"\nb.example,x\n",
          "2 name a.example\n4 name b.example\n"},
@@ -173,7 +179,8 @@ static void test_csv(void **state)
     static const struct parser_case by_number[] = {
         {"second column", "1,evil.example,x\n", "1 name evil.example\n"},
         {"a header all the same", "id,domain\n1,evil.example\n", "2 name evil.example\n"},
-        {"a header of other words", "id,bad\n1,evil.example\n", "1 name bad\n2 name evil.example\n"},
+        {"a header of other words", "id,bad\n1,evil.example\n",
+         "1 name bad\n2 name evil.example\n"},
         {"comment", "# x,y\n1,evil.example\n", "2 name evil.example\n"},
     };
     static const struct parser_case by_word[] = {
@@ -191,9 +198,10 @@ static void test_csv(void **state)
     CHECK(SINKHOLE_FORMAT_CSV, by_word);
     columns = "1";
     delimiter = ';';
-    CHECK(SINKHOLE_FORMAT_CSV, ((const struct parser_case[]){
-                                   {"chosen delimiter", "evil.example;a,b,c\n", "1 name evil.example\n"},
-                               }));
+    CHECK(SINKHOLE_FORMAT_CSV,
+          ((const struct parser_case[]){
+              {"chosen delimiter", "evil.example;a,b,c\n", "1 name evil.example\n"},
+          }));
     columns = NULL;
     delimiter = 0;
 }
@@ -216,33 +224,38 @@ static void test_text(void **state)
          "1 address 203.0.113.5\n1 address 198.51.100.7\n1 address 2001:db8::1\n"},
         {"row with bars", "| 1 | evil[.]example | ghi ch\xc3\xba |", "1 name evil.example\n"},
         {"row with tabs", "3\tevil[.]example\tm\xc3\xa1y ch\xe1\xbb\xa7", "1 name evil.example\n"},
-        {"bullets and quotes", "- a[.]example\n\xe2\x80\xa2 b[.]example\n\xe2\x80\x9c" "c[.]example\xe2\x80\x9d",
+        {"bullets and quotes",
+         "- a[.]example\n\xe2\x80\xa2 b[.]example\n\xe2\x80\x9c"
+         "c[.]example\xe2\x80\x9d",
          "1 name a.example\n2 name b.example\n3 name c.example\n"},
         {"brackets and full stop", "(evil[.]example).", "1 name evil.example\n"},
         {"label in front", "C2:evil[.]example, Domain:b[.]example",
          "1 name evil.example\n1 name b.example\n"},
         {"wildcard", "*.evil[.]example", "1 name below evil.example\n"},
         {"zero-width", "evil" ZWSP "[.]" ZWSP "example", "1 name evil.example\n"},
-        {"no-break space", "a[.]example" NBSP "b[.]example", "1 name a.example\n1 name b.example\n"},
+        {"no-break space", "a[.]example" NBSP "b[.]example",
+         "1 name a.example\n1 name b.example\n"},
         {"U-label", "t\xc3\xaan[.]vn", "1 name xn--tn-eja.vn\n"},
         {"defanged: any last label", "a[.]onion b[.]exe", "1 name a.onion\n1 name b.exe\n"},
-        {"plain name with a known top-level domain", "xem evil-site.com.", "1 name evil-site.com\n"},
+        {"plain name with a known top-level domain", "xem evil-site.com.",
+         "1 name evil-site.com\n"},
         {"plain U-label", "xem t\xc3\xaan.vn", "1 name xn--tn-eja.vn\n"},
         {"plain URL", "https://evil-site.com", "1 name evil-site.com\n"},
         {"plain URL with a path", "https://vendor.com/blog", "1 url https://vendor.com/blog\n"},
         {"e-mail", "a.b@mic.gov.vn", "1 email a.b@mic.gov.vn\n"},
         {"e-mail, defanged", "a[@]evil[.]example", "1 email a@evil.example\n"},
-        {"files", "invoice.doc abc.exe",
-         "1 (unknown-tld) invoice.doc\n1 (unknown-tld) abc.exe\n"},
+        {"files", "invoice.doc abc.exe", "1 (unknown-tld) invoice.doc\n1 (unknown-tld) abc.exe\n"},
         {"files that would be domains", "update.zip run.sh",
          "1 (file-name) update.zip\n1 (file-name) run.sh\n"},
         {"the same defanged", "update[.]zip", "1 name update.zip\n"},
         {"paths", "C:\\Users\\x.com HKLM\\Software\\x.y",
          "1 (path) \\Users\\x.com\n1 (path) HKLM\\Software\\x.y\n"},
         {"software", "ASP.NET", "1 (software) ASP.NET\n"},
-        {"dates, numbers, letters' numbers", "s\xe1\xbb\x91 799/BTTTT-CATTT ng\xc3\xa0y 31.12.2019, 1.000.000 v.v.", ""},
+        {"dates, numbers, letters' numbers",
+         "s\xe1\xbb\x91 799/BTTTT-CATTT ng\xc3\xa0y 31.12.2019, 1.000.000 v.v.", ""},
         {"abbreviation", "TP.HCM", "1 (unknown-tld) TP.HCM\n"},
-        {"hash", "MD5: d41d8cd98f00b204e9800998ecf8427e", "1 hash d41d8cd98f00b204e9800998ecf8427e\n"},
+        {"hash", "MD5: d41d8cd98f00b204e9800998ecf8427e",
+         "1 hash d41d8cd98f00b204e9800998ecf8427e\n"},
         {"broken over two lines", "evil[.]\nexample", "1 (broken) evil.\n"},
         {"a mark alone", "vi\xe1\xba\xbft [.] thay cho .", "1 (broken) .\n"},
         {"bad name", "a..b[.]example", "1 (empty-label) a..b.example\n"},
@@ -289,8 +302,14 @@ static void test_escape(void **state)
         {"plain", "evil.example", "evil.example", 64},
         {"Vietnamese stays", "t\xc3\xaan", "t\xc3\xaan", 64},
         {"escape sequence", "\033[31m", "\\x1b[31m", 64},
-        {"C1 control", "\xc2\x9b" "31m", "\\xc2\\x9b31m", 64},
-        {"right-to-left override", "\xe2\x80\xae" "a", "\\xe2\\x80\\xaea", 64},
+        {"C1 control",
+         "\xc2\x9b"
+         "31m",
+         "\\xc2\\x9b31m", 64},
+        {"right-to-left override",
+         "\xe2\x80\xae"
+         "a",
+         "\\xe2\\x80\\xaea", 64},
         {"broken UTF-8", "\xff\xc3", "\\xff\\xc3", 64},
         {"cut", "0123456789", "012345...", 10},
         {"cut before an escape", "0123456\033", "012345...", 10},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Any octets through each parser; the first octet chooses format and cut into chunks. What comes out
- * must be a name, and the same whatever the cut.
+ * Any octets through each parser; the first octet chooses format and cut into chunks. What comes
+ * out must be a name, and the same whatever the cut.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +22,10 @@ static void on_item(void *arg, uint64_t line_no, const struct feed_token *token)
     for (size_t i = 0; i < token->len; i++)
         sum = sum * 31 + (unsigned char)token->text[i];
     if (token->kind == FEED_NAME &&
-        (!token->has_name || (token->name.labels > 0 &&
-                              (!sinkhole_key_from_name(&token->name, &key) ||
-                               sinkhole_name_from_key(key.text, key.len, &again) != SINKHOLE_NAME_OK))))
+        (!token->has_name ||
+         (token->name.labels > 0 &&
+          (!sinkhole_key_from_name(&token->name, &key) ||
+           sinkhole_name_from_key(key.text, key.len, &again) != SINKHOLE_NAME_OK))))
         abort();
 }
 
@@ -62,7 +63,8 @@ static uint64_t run(unsigned format, const uint8_t *data, size_t size, size_t st
     struct feed_input input;
     feed_line_fn line = feed_plain_line;
 
-    if (suffixes == NULL && (suffixes = sinkhole_suffixes_open(DATA_DIR "/public_suffix_list.dat")) == NULL)
+    if (suffixes == NULL &&
+        (suffixes = sinkhole_suffixes_open(DATA_DIR "/public_suffix_list.dat")) == NULL)
         abort();
     feed_plain_init(&parser.plain, &sink);
     if (format == SINKHOLE_FORMAT_HOSTS) {
@@ -89,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    if (run(data[0] % 4, data + 1, size - 1, size) != run(data[0] % 4, data + 1, size - 1, 1 + data[0] / 4))
+    if (run(data[0] % 4, data + 1, size - 1, size) !=
+        run(data[0] % 4, data + 1, size - 1, 1 + data[0] / 4))
         abort();
     return 0;
 }

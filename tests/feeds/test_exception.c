@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Exceptions, and a publication that meets another one, against a real Redis. Threads: one. */
+#include "tests/store/redis_help.h"
+
+#include <string.h>
+
+#include "sinkhole/feeds.h"
+
+static struct redis redis;
+static struct sinkhole_feeds feeds;
+
+static struct sinkhole_exception exception_of(const char *text)
+{
+    struct sinkhole_exception exception = {.scope = SINKHOLE_SCOPE_SUBTREE,
+                                           .reason = "báo nhầm, phiếu 12",
+                                           .who = "an"};
+
+    assert_int_equal(sinkhole_name_from_text(text, strlen(text), &exception.name),
+                     SINKHOLE_NAME_OK);
+    return exception;
+}
+
+static void expect(enum sinkhole_feeds_status got, enum sinkhole_feeds_status expected,
+                   const char *why)
+{
+    if (got != expected)
+        fail_msg("%s: %s (%s)", why, sinkhole_feeds_status_text(got),
+                 sinkhole_store_error(feeds.store));
+}
+
+struct found {
+    struct sinkhole_batch batch;
+    unsigned count;
+};
+
+static bool keep_batch(void *arg, const struct sinkhole_batch *batch)
+{
+    struct found *found = arg;
+
+    if (found->count == 0 || batch->rule.id > found->batch.rule.id)
+        found->batch = *batch;
+    found->count++;
+    return true;
+}
+
+static void test_an_exception_comes_changes_and_goes(void **state)
+{
+    struct sinkhole_exception exception = exception_of("cdn.example");
+    struct sinkhole_feeds_outcome outcome;
+    struct sinkhole_feed feed;
+    struct found found = {0};
+    uint32_t ids[SINKHOLE_INDEX_ENTRIES_MAX], first;
+    size_t count;
+
+    (void)state;
+    expect(sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome), SINKHOLE_FEEDS_ABSENT,
+           "nothing to take back");
+    expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_OK, "put");
+    assert_int_equal(outcome.added, 1);
+    assert_store(feeds.store, sinkhole_feed_get(feeds.store, SINKHOLE_ALLOW_FEED, &feed),
+                 SINKHOLE_STORE_OK);
+    assert_int_equal(feed.policy.kind, SINKHOLE_FEED_ALLOW);
+    assert_int_equal(feed.policy.action, SINKHOLE_ACTION_ALLOW);
+    assert_store(feeds.store,
+                 sinkhole_list_find(feeds.store, "example cdn", 11, ids, &count),
+                 SINKHOLE_STORE_OK);
+    assert_int_equal(count, 1);
+    first = ids[0];
+    assert_store(feeds.store,
+                 sinkhole_batch_list(feeds.store, SINKHOLE_ALLOW_FEED, keep_batch, &found),
+                 SINKHOLE_STORE_OK);
+    assert_string_equal(found.batch.remark, "báo nhầm, phiếu 12");
+    assert_string_equal(found.batch.who, "an");
+    assert_int_equal(found.batch.rule.scope, SINKHOLE_SCOPE_SUBTREE);
+    assert_int_equal(found.batch.rule.action, SINKHOLE_ACTION_ALLOW);
+
+    expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_NOTHING, "again");
+    exception.until = 4000000000;
+    expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_OK, "other end");
+    assert_int_equal(outcome.changed, 1);
+    exception.reason = "khác";
+    expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_OK, "other reason");
+    assert_int_equal(outcome.changed, 1);
+    assert_store(feeds.store, sinkhole_list_find(feeds.store, "example cdn", 11, ids, &count),
+                 SINKHOLE_STORE_OK);
+    assert_int_equal(count, 1);
+    assert_int_not_equal(ids[0], first);
+
+    expect(sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome), SINKHOLE_FEEDS_OK,
+           "remove");
+    assert_int_equal(outcome.removed, 1);
+    assert_store(feeds.store, sinkhole_list_find(feeds.store, "example cdn", 11, ids, &count),
+                 SINKHOLE_STORE_OK);
+    assert_int_equal(count, 0);
+}
+
+static void test_what_no_exception_covers(void **state)
+{
+    static const struct {
+        const char *why, *name;
+        enum sinkhole_feeds_status expected;
+    } cases[] = {
+        {"the root", ".", SINKHOLE_FEEDS_REFUSED},
+        {"a top-level domain", "vn", SINKHOLE_FEEDS_REFUSED},
+        {"a protected zone may be", "gov.vn", SINKHOLE_FEEDS_OK},
+    };
+    struct sinkhole_feeds_outcome outcome;
+    struct sinkhole_exception exception;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        exception = exception_of(cases[i].name);
+        expect(sinkhole_exception_put(&feeds, &exception, &outcome), cases[i].expected,
+               cases[i].why);
+    }
+    exception = exception_of("a.example");
+    exception.reason = "";
+    expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_INVALID,
+           "without a reason");
+}
+
+static void test_a_long_reason_is_cut_between_characters(void **state)
+{
+    struct sinkhole_exception exception = exception_of("long.example");
+    struct sinkhole_feeds_outcome outcome;
+    struct found found = {0};
+    char reason[200] = "xy";
+
+    (void)state;
+    while (strlen(reason) < 190)
+        strcat(reason, "ề");
+    exception.reason = reason;
+    expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_OK, "put");
+    assert_store(feeds.store,
+                 sinkhole_batch_list(feeds.store, SINKHOLE_ALLOW_FEED, keep_batch, &found),
+                 SINKHOLE_STORE_OK);
+    assert_int_equal(strlen(found.batch.remark), 125);
+    assert_memory_equal(found.batch.remark, reason, 125);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_exception_comes_changes_and_goes),
+        cmocka_unit_test(test_what_no_exception_covers),
+        cmocka_unit_test(test_a_long_reason_is_cut_between_characters),
+    };
+    int failed;
+
+    if (!redis_available())
+        return 77;
+    redis_start(&redis, NULL);
+    redis.settings.guard_most_names = 1000;
+    feeds.settings = &redis.settings;
+    feeds.store = sinkhole_store_new(&redis.settings);
+    failed = feeds.store == NULL ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+    sinkhole_store_free(feeds.store);
+    redis_stop(&redis);
+    return failed;
+}
