@@ -591,16 +591,10 @@ static void records_of_another_segment_are_refused(void **state)
 {
     struct fixture *f = *state;
     char path[320];
-    uint8_t octets[65536];
     struct sinkhole_backlog backlog;
 
-    /* A folder copied over another: same lane, records of another identity. */
+    /* A file of another journal under a fitting name. */
     leave_unsealed(f, path);
-
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    assert_int_equal(pread(fd, octets, sizeof(octets), 0), sizeof(octets));
-    close(fd);
     snprintf(path, sizeof(path), "%s/journal/id", f->dir);
     assert_int_equal(unlink(path), 0);
     open_both(f, 1);
@@ -610,6 +604,24 @@ static void records_of_another_segment_are_refused(void **state)
     /* It is put aside, not thrown away. */
     assert_int_equal(sinkhole_drain_acknowledge(f->drain, 0, 0, 0), SINKHOLE_JOURNAL_OK);
     assert_int_equal(files_in(f->dir, "archive", ".seg.damaged"), 1);
+}
+
+static void a_lost_header_does_not_let_strange_records_in(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t zeros[SEGMENT_DATA];
+    char path[320];
+
+    leave_unsealed(f, path);
+
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    assert_int_equal(pwrite(fd, zeros, sizeof(zeros), 0), sizeof(zeros));
+    close(fd);
+    snprintf(path, sizeof(path), "%s/journal/id", f->dir);
+    assert_int_equal(unlink(path), 0);
+    open_both(f, 1);
+    expect_end(f, LATER);
 }
 
 static void damaged_files_are_refused(void **state)
@@ -674,6 +686,7 @@ int main(void)
         CASE(a_full_journal_counts_drops),
         CASE(holes_cost_only_what_is_in_them),
         CASE(records_of_another_segment_are_refused),
+        CASE(a_lost_header_does_not_let_strange_records_in),
         CASE(damaged_files_are_refused),
         CASE(no_journal_yet),
     };
