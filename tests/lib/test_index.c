@@ -333,6 +333,45 @@ static void test_bases_are_never_overwritten_and_swept(void **state)
     folder_remove(dir);
 }
 
+/* Over 65,536 blocks a hint means several blocks. */
+static void test_more_blocks_than_hints_can_number(void **state)
+{
+    const uint32_t count = 65536 * 16 + 40000;
+    struct sinkhole_build_state build_state = {.generation = 1, .entries = count};
+    struct sinkhole_base_builder *builder;
+    struct sinkhole_index *index;
+    struct sinkhole_match match;
+    struct sinkhole_name name;
+    char dir[PATH_MAX], key[32];
+
+    (void)state;
+    folder_make(dir);
+    assert_int_equal(sinkhole_base_builder_new(count, &builder), SINKHOLE_BUILD_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t rule = i % 7 == 0 ? 4 : 1;
+        size_t len = (size_t)sprintf(key, "com n%07u", i);
+
+        if (sinkhole_base_builder_add(builder, key, len, &rule, 1) != SINKHOLE_BUILD_OK)
+            fail_msg("%s", key);
+    }
+    assert_int_equal(sinkhole_base_builder_finish(builder, dir, 1, &build_state),
+                     SINKHOLE_BUILD_OK);
+    sinkhole_base_builder_free(builder);
+    head_write(dir, 1, NULL, 0);
+    assert_int_equal(sinkhole_index_open(dir, &index), SINKHOLE_INDEX_OK);
+    for (uint32_t i = 0; i < count + 50000; i += i < 100 || i + 100 > count ? 1 : 101) {
+        size_t len = (size_t)sprintf(key, "com n%07u a", i);
+
+        sinkhole_name_from_key(key, len, &name);
+        if (sinkhole_index_find(index, name.wire, name.wire_len, 0, &match) != (i < count))
+            fail_msg("%s", key);
+        if (i < count)
+            assert_int_equal(match.rule->id, i % 7 == 0 ? 4 : 1);
+    }
+    sinkhole_index_close(index);
+    folder_remove(dir);
+}
+
 struct reading {
     const char *dir;
     atomic_bool stop;
@@ -405,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_a_head_is_refused),
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_bases_are_never_overwritten_and_swept),
+        cmocka_unit_test(test_more_blocks_than_hints_can_number),
         cmocka_unit_test(test_publishing_under_a_reader),
         cmocka_unit_test(test_the_folder_is_read_at_each_call),
     };
