@@ -36,6 +36,7 @@ static void verdict_fill(const struct sinkhole_match *match, enum sinkhole_kind 
     size_t off = match->name_off < len ? match->name_off : 0;
 
     verdict->generation = generation;
+    verdict->until = 0;
     verdict->rule = match->rule->id;
     verdict->ttl_s = policy->ttl_s;
     verdict->ede_code = policy->ede_code;
@@ -65,6 +66,8 @@ enum sinkhole_kind sinkhole_decide(const struct sinkhole_index *index, uint64_t 
     enum sinkhole_kind kind = sinkhole_kind_of(&match, found);
     if (kind >= SINKHOLE_MONITOR)
         verdict_fill(&match, kind, generation, wire, len, ret_verdict);
+    else if (kind == SINKHOLE_EXEMPT)
+        ret_verdict->until = match.rule->valid_until;
     return kind;
 }
 
@@ -77,22 +80,39 @@ enum sinkhole_kind sinkhole_decide_kind(const struct sinkhole_index *index, cons
     return sinkhole_kind_of(&match, found);
 }
 
+/* Adds 0x20 to each octet from 'A' to 'Z', eight at a time: a label's length (at most 63) stands
+ * below all of them, so the whole name is one string of octets. */
+static uint64_t lower_8(uint64_t octets)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t low = octets & (0x7f * ones);
+    uint64_t from_a = low + (0x80 - 'A') * ones;
+    uint64_t past_z = low + (0x80 - 'Z' - 1) * ones;
+    uint64_t upper = (from_a & ~past_z & ~octets) & (0x80 * ones);
+
+    return octets + (upper >> 2);
+}
+
 bool sinkhole_wire_lower(const uint8_t *wire, size_t len, uint8_t ret_wire[SINKHOLE_NAME_WIRE_MAX])
 {
+    uint64_t octets = 0;
     size_t pos = 0;
 
-    if (len == 0 || len > SINKHOLE_NAME_WIRE_MAX)
+    if (len == 0 || len > SINKHOLE_NAME_WIRE_MAX || wire[len - 1] != 0)
         return false;
-    while (wire[pos] != 0) {
-        size_t label = wire[pos];
-        if (label > SINKHOLE_NAME_LABEL_MAX || label + 1 >= len - pos)
-            return false;
-        ret_wire[pos++] = (uint8_t)label;
-        for (size_t end = pos + label; pos < end; pos++) {
-            uint8_t c = wire[pos];
-            ret_wire[pos] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-        }
+    for (; len - pos >= sizeof(octets); pos += sizeof(octets)) {
+        memcpy(&octets, wire + pos, sizeof(octets));
+        octets = lower_8(octets);
+        memcpy(ret_wire + pos, &octets, sizeof(octets));
     }
-    ret_wire[pos] = 0;
-    return pos + 1 == len;
+    if (len >= sizeof(octets)) { /* the last eight again, for what is left of them */
+        memcpy(&octets, wire + len - sizeof(octets), sizeof(octets));
+        octets = lower_8(octets);
+        memcpy(ret_wire + len - sizeof(octets), &octets, sizeof(octets));
+    } else {
+        memcpy(&octets, wire, len);
+        octets = lower_8(octets);
+        memcpy(ret_wire, &octets, len);
+    }
+    return true;
 }

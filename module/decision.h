@@ -24,6 +24,7 @@ enum sinkhole_kind {
 
 struct sinkhole_verdict {
     uint64_t generation;
+    int64_t until; /* EXEMPT: when the exception ends, Unix seconds; 0: never. The only field set then */
     uint32_t rule;
     uint32_t ttl_s;
     uint16_t ede_code;
@@ -50,8 +51,8 @@ enum sinkhole_kind sinkhole_decide(const struct sinkhole_index *index, uint64_t 
 enum sinkhole_kind sinkhole_decide_kind(const struct sinkhole_index *index, const uint8_t *wire,
                                         size_t len, int64_t now_s);
 
-/* Copies a wire name of `len` octets, lower-cased. False when it is not well formed or ends
- * elsewhere than at `len`. */
+/* Copies a wire name of `len` octets that was checked before (Unbound parses what it takes),
+ * lower-cased. False when it is longer than a name can be or does not end in the root. */
 bool sinkhole_wire_lower(const uint8_t *wire, size_t len, uint8_t ret_wire[SINKHOLE_NAME_WIRE_MAX]);
 
 static inline bool sinkhole_kind_is_stop(enum sinkhole_kind kind)

@@ -186,6 +186,11 @@ unsigned sinkhole_engine_watching(const struct sinkhole_engine *engine)
     return atomic_load_explicit(&engine->watching, memory_order_relaxed);
 }
 
+unsigned sinkhole_engine_swaps(const struct sinkhole_engine *engine)
+{
+    return atomic_load_explicit(&engine->swaps, memory_order_acquire);
+}
+
 void sinkhole_worker_stale(struct sinkhole_engine *engine, struct sinkhole_worker *worker,
                            const struct sinkhole_message *message)
 {

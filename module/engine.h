@@ -99,6 +99,10 @@ void sinkhole_worker_leave(struct sinkhole_worker *worker);
 void sinkhole_worker_count(struct sinkhole_worker *worker, enum sinkhole_counter counter);
 /* Any thread; one relaxed load. */
 unsigned sinkhole_engine_watching(const struct sinkhole_engine *engine);
+/* How many views were published so far; raised after the view. What a view said that was entered
+ * after this was read holds as long as the number stays (entries and exceptions ending by their
+ * date apart). */
+unsigned sinkhole_engine_swaps(const struct sinkhole_engine *engine);
 /* Hands a cached message of a listed name to the thread, for immediate removal. */
 void sinkhole_worker_stale(struct sinkhole_engine *engine, struct sinkhole_worker *worker,
                            const struct sinkhole_message *message);

@@ -46,6 +46,7 @@ struct sinkhole_engine {
     /* Written by the thread, read by workers. */
     _Atomic(struct sinkhole_view *) view;
     _Atomic unsigned watching; /* enum sinkhole_watching */
+    _Atomic unsigned swaps;
 
     /* Written by workers. */
     _Atomic unsigned claimed;

@@ -10,7 +10,6 @@
  */
 #include "module/unbound_glue.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "daemon/daemon.h"
@@ -180,6 +179,20 @@ static bool slice_fill(struct slice *slice, struct lruhash *table, struct sinkho
     return more;
 }
 
+/* The aliases of a message that has to go are owned by its name and by their own targets. */
+static void aliases_remove(struct sinkhole_glue *glue, struct slice *slice,
+                           const struct slice_message *message)
+{
+    uint32_t at = message->off;
+
+    for (uint32_t n = 0; n < message->names && message->names > 1; n++) {
+        size_t len = slice->room[at];
+        rrset_cache_remove(glue->rrset_cache, slice->room + at + 1, len, LDNS_RR_TYPE_CNAME,
+                           message->qclass, 0);
+        at += 1 + (uint32_t)len;
+    }
+}
+
 static unsigned slice_judge(struct sinkhole_glue *glue, struct slice *slice,
                             sinkhole_judge_fn judge, void *judge_arg)
 {
@@ -199,6 +212,7 @@ static unsigned slice_judge(struct sinkhole_glue *glue, struct slice *slice,
         }
         if (!listed)
             continue;
+        aliases_remove(glue, slice, message);
         struct query_info key;
         memset(&key, 0, sizeof(key));
         key.qname = slice->room + message->off + 1;

@@ -6,7 +6,6 @@
  */
 #include "module/unbound_glue.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 enum sinkhole_kind sinkhole_name_decide(const struct sinkhole_view *view, const uint8_t *name,
@@ -67,38 +66,16 @@ enum sinkhole_kind sinkhole_chain_decide(const struct sinkhole_view *view,
     return best;
 }
 
-enum sinkhole_kind sinkhole_chain_cached(const struct sinkhole_view *view,
-                                         const struct module_qstate *qstate,
-                                         struct sinkhole_verdict *ret_verdict)
+/* Aliases up to and with the one whose target is stopped. */
+static void aliases_remove(struct module_qstate *qstate, const struct reply_info *rep, size_t end)
 {
-    const struct module_env *env = qstate->env;
-    uint8_t name[SINKHOLE_NAME_WIRE_MAX];
-    size_t len = qstate->qinfo.qname_len;
-
-    if (len > sizeof(name))
-        return SINKHOLE_PASS;
-    memcpy(name, qstate->qinfo.qname, len);
-    for (unsigned i = 0; i < SINKHOLE_CHAIN_MAX; i++) {
-        struct ub_packed_rrset_key *rrset = rrset_cache_lookup(
-            env->rrset_cache, name, len, LDNS_RR_TYPE_CNAME, qstate->qinfo.qclass, 0, *env->now, 0);
-        if (rrset == NULL)
-            return SINKHOLE_PASS;
-        const uint8_t *target = sinkhole_alias_target(rrset->entry.data, &len);
-        if (target != NULL && len <= sizeof(name))
-            memcpy(name, target, len);
-        else
-            len = 0;
-        lock_rw_unlock(&rrset->entry.lock);
-        if (len == 0)
-            return SINKHOLE_PASS;
-        enum sinkhole_kind kind =
-            sinkhole_name_decide(view, name, len, (int64_t)*env->now, ret_verdict);
-        if (sinkhole_kind_is_stop(kind)) {
-            ret_verdict->flags |= SINKHOLE_HIT_CHAIN;
-            return kind;
-        }
+    for (size_t i = 0; i < end; i++) {
+        const struct packed_rrset_key *key = &rep->rrsets[i]->rk;
+        uint16_t type = ntohs(key->type);
+        if (type == LDNS_RR_TYPE_CNAME || type == LDNS_RR_TYPE_DNAME)
+            rrset_cache_remove(qstate->env->rrset_cache, key->dname, key->dname_len, type,
+                               ntohs(key->rrset_class), 0);
     }
-    return SINKHOLE_PASS;
 }
 
 void sinkhole_chain_remove(const struct sinkhole_view *view, struct module_qstate *qstate,
@@ -115,5 +92,6 @@ void sinkhole_chain_remove(const struct sinkhole_view *view, struct module_qstat
         memcpy(name, target, len);
         msg_cache_remove(qstate->env, name, len, qstate->qinfo.qtype, qstate->qinfo.qclass,
                          qstate->query_flags);
+        aliases_remove(qstate, rep, at);
     }
 }

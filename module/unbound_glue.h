@@ -26,6 +26,8 @@
 #include "services/mesh.h"
 #include "sldns/rrdef.h"
 
+#include <arpa/inet.h>
+
 #include "module/answer.h"
 #include "module/engine.h"
 
@@ -36,6 +38,7 @@ struct sinkhole_glue {
     struct sinkhole_engine *engine;
     struct sinkhole_host host;
     struct slabhash *msg_cache;
+    struct rrset_cache *rrset_cache;
     int id;
     _Atomic(struct daemon *) daemon; /* known from the first query on */
 };
@@ -63,6 +66,25 @@ enum sinkhole_taint {
 #define SINKHOLE_CHAIN_MAX 16
 
 struct sinkhole_glue *sinkhole_glue_of(const struct module_qstate *qstate, int id);
+
+/*
+ * minfo[id] holds a pointer to the note, or, for most queries, an odd number: the asked name was
+ * found not listed when that many views had been published, so that it need not be asked for again.
+ */
+static inline struct sinkhole_note *sinkhole_note_of(const struct module_qstate *qstate, int id)
+{
+    uintptr_t value = (uintptr_t)qstate->minfo[id];
+
+    return (value & 1) != 0 ? NULL : qstate->minfo[id];
+}
+static inline void sinkhole_unlisted_set(struct module_qstate *qstate, int id, unsigned swaps)
+{
+    qstate->minfo[id] = (void *)(((uintptr_t)swaps << 1) | 1);
+}
+static inline bool sinkhole_unlisted_is(const struct module_qstate *qstate, int id, unsigned swaps)
+{
+    return (uintptr_t)qstate->minfo[id] == (((uintptr_t)swaps << 1) | 1);
+}
 /* The state's note, made when it is not there. NULL: no memory. */
 struct sinkhole_note *sinkhole_note_make(struct module_qstate *qstate, int id);
 
@@ -83,13 +105,17 @@ enum sinkhole_kind sinkhole_name_decide(const struct sinkhole_view *view, const 
 enum sinkhole_kind sinkhole_chain_decide(const struct sinkhole_view *view,
                                          const struct reply_info *rep, int64_t now_s,
                                          struct sinkhole_verdict *ret_verdict);
-/* The same along the aliases of `name` that the rrset cache holds. */
-enum sinkhole_kind sinkhole_chain_cached(const struct sinkhole_view *view,
-                                         const struct module_qstate *qstate,
-                                         struct sinkhole_verdict *ret_verdict);
-/* Removes from the message cache every alias target of the message that is stopped. */
+/* Takes out of the caches every message of an alias target that is stopped, and the aliases that
+ * lead there: the next look-up fetches them anew, and is seen by the response callback before
+ * anything is stored. */
 void sinkhole_chain_remove(const struct sinkhole_view *view, struct module_qstate *qstate,
                            const struct reply_info *rep, int64_t now_s);
+/* True when the answer section begins with an alias: all others need no look at their records. */
+static inline bool sinkhole_rep_has_alias(const struct reply_info *rep)
+{
+    return rep->an_numrrsets > 0 && (rep->rrsets[0]->rk.type == htons(LDNS_RR_TYPE_CNAME) ||
+                                     rep->rrsets[0]->rk.type == htons(LDNS_RR_TYPE_DNAME));
+}
 /* The name an alias record points to, inside `data`; NULL: none. */
 const uint8_t *sinkhole_alias_target(const struct packed_rrset_data *data, size_t *ret_len);
 bool sinkhole_rrset_is_alias(const struct ub_packed_rrset_key *rrset);

@@ -60,9 +60,13 @@ struct sinkhole_glue *sinkhole_glue_of(const struct module_qstate *qstate, int i
 
 struct sinkhole_note *sinkhole_note_make(struct module_qstate *qstate, int id)
 {
-    if (qstate->minfo[id] == NULL)
-        qstate->minfo[id] = regional_alloc_zero(qstate->region, sizeof(struct sinkhole_note));
-    return qstate->minfo[id];
+    struct sinkhole_note *note = sinkhole_note_of(qstate, id);
+
+    if (note == NULL) {
+        note = regional_alloc_zero(qstate->region, sizeof(*note));
+        qstate->minfo[id] = note;
+    }
+    return note;
 }
 
 /* --- init, deinit
@@ -153,6 +157,7 @@ int init(struct module_env *env, int id)
     order_check(env);
     glue->id = id;
     glue->msg_cache = env->msg_cache;
+    glue->rrset_cache = env->rrset_cache;
     glue->host.log = log_line;
     sinkhole_cache_host(glue);
     int threads = env->cfg->num_threads > 0 ? env->cfg->num_threads : 1;
@@ -282,6 +287,7 @@ static void query_new(struct module_qstate *qstate, int id, struct sinkhole_glue
         return;
     if (qclass != SINKHOLE_CLASS_IN && qclass != SINKHOLE_CLASS_ANY)
         return;
+    unsigned swaps = sinkhole_engine_swaps(glue->engine);
     const struct sinkhole_view *view = sinkhole_worker_enter(glue->engine, worker);
     if (view == NULL) {
         sinkhole_worker_count(worker, SINKHOLE_COUNT_UNFILTERED);
@@ -290,14 +296,14 @@ static void query_new(struct module_qstate *qstate, int id, struct sinkhole_glue
     sinkhole_worker_count(worker, SINKHOLE_COUNT_DECIDED);
     enum sinkhole_kind kind = sinkhole_name_decide(
         view, qstate->qinfo.qname, qstate->qinfo.qname_len, (int64_t)*qstate->env->now, &verdict);
-    if (kind == SINKHOLE_PASS && !prefetch) {
-        kind = sinkhole_chain_cached(view, qstate, &verdict);
-        if (sinkhole_kind_is_stop(kind))
-            sinkhole_worker_count(worker, SINKHOLE_COUNT_CHAINED);
-    }
     sinkhole_worker_leave(worker);
-    if (kind == SINKHOLE_EXEMPT) {
+    if (kind == SINKHOLE_PASS) {
+        sinkhole_unlisted_set(qstate, id, swaps);
+    } else if (kind == SINKHOLE_EXEMPT) {
         sinkhole_worker_count(worker, SINKHOLE_COUNT_EXEMPTED);
+        struct sinkhole_note *note = verdict.until == 0 ? NULL : sinkhole_note_make(qstate, id);
+        if (note != NULL)
+            note->verdict.until = verdict.until;
     } else if (kind == SINKHOLE_MONITOR) {
         struct sinkhole_note *note = sinkhole_note_make(qstate, id);
         if (note != NULL)
@@ -346,6 +352,10 @@ static void query_done(struct module_qstate *qstate, int id, struct sinkhole_glu
     qstate->ext_state[id] = module_finished;
     if (qstate->qinfo.qclass != SINKHOLE_CLASS_IN)
         return;
+    const struct reply_info *rep = qstate->return_msg == NULL ? NULL : qstate->return_msg->rep;
+    if (sinkhole_unlisted_is(qstate, id, sinkhole_engine_swaps(glue->engine)) &&
+        (rep == NULL || !sinkhole_rep_has_alias(rep)))
+        return; /* as before */
     const struct sinkhole_view *view = sinkhole_worker_enter(glue->engine, worker);
     if (view == NULL)
         return;
@@ -360,10 +370,9 @@ static void query_done(struct module_qstate *qstate, int id, struct sinkhole_glu
         struct sinkhole_note *note = sinkhole_note_make(qstate, id);
         if (note != NULL)
             note->verdict = verdict;
-    } else if (qstate->minfo[id] != NULL) {
+    } else if (sinkhole_note_of(qstate, id) != NULL) {
         /* Taken off the list while it was resolved. */
-        struct sinkhole_note *note = qstate->minfo[id];
-        note->verdict.kind = SINKHOLE_PASS;
+        sinkhole_note_of(qstate, id)->verdict.kind = SINKHOLE_PASS;
     }
 }
 
@@ -407,7 +416,7 @@ void inform_super(struct module_qstate *qstate, int id, struct module_qstate *su
 
 void clear(struct module_qstate *qstate, int id)
 {
-    const struct sinkhole_note *note = qstate->minfo[id];
+    const struct sinkhole_note *note = sinkhole_note_of(qstate, id);
 
     if (note == NULL || note->drop_replies == 0)
         return;

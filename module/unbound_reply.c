@@ -75,7 +75,8 @@ void sinkhole_drop_record(struct sinkhole_worker *worker, struct module_qstate *
 }
 
 /* The real answer to a client: is its name, or an alias in it, ours by now? */
-static void real_reply_check(struct sinkhole_glue *glue, const struct reply *reply, uint8_t flags)
+__attribute__((noinline)) static void real_reply_check(struct sinkhole_glue *glue,
+                                                       const struct reply *reply, uint8_t flags)
 {
     struct sinkhole_worker *worker = sinkhole_engine_worker(glue->engine);
     struct sinkhole_verdict verdict;
@@ -148,7 +149,7 @@ static int on_reply(struct query_info *qinfo, struct module_qstate *qstate, stru
                     int id, void *arg)
 {
     struct sinkhole_glue *glue = arg;
-    struct sinkhole_note *note = qstate != NULL ? qstate->minfo[id] : NULL;
+    struct sinkhole_note *note = qstate != NULL ? sinkhole_note_of(qstate, id) : NULL;
 
     (void)start_time; /* when the query came; the reply goes now */
     if (repinfo == NULL || qstate == NULL)
@@ -187,11 +188,25 @@ static int on_servfail(struct query_info *qinfo, struct module_qstate *qstate,
             real_reply_check(glue, &reply, SINKHOLE_HIT_FROM_CACHE);
         return 1;
     }
-    struct sinkhole_note *note = qstate->minfo[id];
+    struct sinkhole_note *note = sinkhole_note_of(qstate, id);
     if (note == NULL || note->verdict.kind < SINKHOLE_MONITOR || note->recorded == repinfo)
         return 1;
     struct reply reply = {qinfo, NULL, rcode, repinfo, qstate->env->now_tv};
     note_reply(glue, note, &reply);
+    return 1;
+}
+
+__attribute__((noinline)) static int cached_reply(struct sinkhole_glue *glue,
+                                                  const struct query_info *qinfo,
+                                                  const struct reply_info *rep,
+                                                  const struct comm_reply *repinfo,
+                                                  const struct timeval *start_time)
+{
+    /* From the cache, the start time handed over is the worker's clock. */
+    struct reply reply = {qinfo, rep, LDNS_RCODE_NOERROR, repinfo, start_time};
+
+    if (repinfo != NULL && rep != NULL)
+        real_reply_check(glue, &reply, SINKHOLE_HIT_FROM_CACHE);
     return 1;
 }
 
@@ -208,13 +223,9 @@ static int on_reply_cache(struct query_info *qinfo, struct module_qstate *qstate
     (void)opt_list_out;
     (void)region;
     (void)id;
-    if (sinkhole_engine_watching(glue->engine) == 0)
+    if (__builtin_expect(sinkhole_engine_watching(glue->engine) == 0, 1))
         return 1;
-    /* From the cache, the start time handed over is the worker's clock. */
-    struct reply reply = {qinfo, rep, LDNS_RCODE_NOERROR, repinfo, start_time};
-    if (repinfo != NULL && rep != NULL)
-        real_reply_check(glue, &reply, SINKHOLE_HIT_FROM_CACHE);
-    return 1;
+    return cached_reply(glue, qinfo, rep, repinfo, start_time);
 }
 
 /* --- a server's response
@@ -228,7 +239,8 @@ static unsigned response_taint(const struct sinkhole_view *view, const struct mo
     int64_t now_s = (int64_t)*qstate->env->now;
     bool own = query_dname_compare(asked->qname, qstate->qinfo.qname) == 0;
 
-    if (sinkhole_kind_is_stop(sinkhole_chain_decide(view, response->rep, now_s, &verdict)))
+    if (sinkhole_rep_has_alias(response->rep) &&
+        sinkhole_kind_is_stop(sinkhole_chain_decide(view, response->rep, now_s, &verdict)))
         return SINKHOLE_TAINT_ALWAYS;
     /* The own name of a sub-query may be listed: its records are needed, its message goes at
      * moddone. */
@@ -248,8 +260,7 @@ static int on_query_response(struct module_qstate *qstate, struct dns_msg *respo
                              void *arg)
 {
     struct sinkhole_glue *glue = arg;
-    struct sinkhole_note *note = qstate->minfo[id];
-    struct sinkhole_worker *worker = sinkhole_engine_worker(glue->engine);
+    struct sinkhole_note *note = sinkhole_note_of(qstate, id);
     unsigned taint = 0;
 
     if (note != NULL && note->taint == SINKHOLE_TAINT_ONCE) {
@@ -257,7 +268,19 @@ static int on_query_response(struct module_qstate *qstate, struct dns_msg *respo
         qstate->no_cache_store = 0;
     }
     if (response == NULL || response->rep == NULL || response->rep->an_numrrsets == 0 ||
-        qstate->no_cache_store || worker == NULL)
+        qstate->no_cache_store)
+        return 1;
+    if (note != NULL && note->verdict.until != 0 &&
+        (int64_t)*qstate->env->now + (int64_t)response->rep->ttl >= note->verdict.until) {
+        qstate->no_cache_store = 1; /* it would outlive the exception that lets it through */
+        return 1;
+    }
+    if (!sinkhole_rep_has_alias(response->rep) &&
+        sinkhole_unlisted_is(qstate, id, sinkhole_engine_swaps(glue->engine)) &&
+        query_dname_compare(response->qinfo.qname, qstate->qinfo.qname) == 0)
+        return 1; /* the asked name itself: known */
+    struct sinkhole_worker *worker = sinkhole_engine_worker(glue->engine);
+    if (worker == NULL)
         return 1;
     const struct sinkhole_view *view = sinkhole_worker_enter(glue->engine, worker);
     if (view != NULL)

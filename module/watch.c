@@ -226,6 +226,7 @@ static void view_publish(struct sinkhole_engine *engine, struct sinkhole_view *v
     /* Workers look at cached answers from before the first query is judged by the new view. */
     watching_set(engine, true, view->info.monitored > 0);
     struct sinkhole_view *before = atomic_exchange(&engine->view, view);
+    (void)atomic_fetch_add(&engine->swaps, 1);
 
     gauge(engine, SINKHOLE_COUNT_GENERATION, view->info.generation);
     gauge(engine, SINKHOLE_COUNT_ENTRIES, view->info.entries);

@@ -4,10 +4,11 @@
 # Unbound with the module, an index made from text. Source it. Everything listens on loopback, lives in one
 # folder and is stopped by its own process id.
 #
-# Needs: BUILD (the product's build folder), UNBOUND (the configured Unbound tree).
+# From the environment, if need be: BUILD (the product's build folder, else the current one), UNBOUND (the
+# configured Unbound tree, else the one given to configure), MODULE (the module's file).
 set -u
-BUILD=${BUILD:-.}
-UNBOUND=${UNBOUND:-}
+BUILD=${BUILD:-$PWD}
+UNBOUND=${UNBOUND:-$(sed -n 's/^UNBOUND_SOURCE = //p' "$BUILD/Makefile")}
 MODULE=${MODULE:-$BUILD/.libs/sinkhole.so}
 PIDS=()
 FAILED=0
@@ -43,7 +44,7 @@ free_port() {
 
 world_begin() {
     [ -n "$UNBOUND" ] && [ -x "$UNBOUND/unbound" ] || skip "no Unbound tree was given to configure"
-    for tool in nsd kdig dig; do command -v $tool >/dev/null || skip "$tool is not installed"; done
+    for tool in nsd kdig dig dnsperf pgrep openssl; do command -v $tool >/dev/null || skip "$tool is not installed"; done
     WORLD=$(mktemp -d "${TMPDIR:-/tmp}/world.XXXXXX")
     mkdir -p "$WORLD/nsd" "$WORLD/unbound" "$WORLD/sinkhole"
     export SINKHOLE_DIR=$WORLD/sinkhole
@@ -55,7 +56,11 @@ world_begin() {
 world_end() {
     local status=$? pid
     trap - EXIT
-    for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
+    for pid in "${PIDS[@]}"; do
+        # shellcheck disable=SC2046
+        kill -CONT "$pid" $(descendants "$pid") 2>/dev/null
+        kill "$pid" 2>/dev/null
+    done
     for pid in "${PIDS[@]}"; do
         wait_for 20 bash -c "! kill -0 $pid" || kill -9 "$pid" 2>/dev/null
     done
@@ -106,6 +111,7 @@ alias1.good.net. CNAME c2.evil.com.
 alias2.good.net. CNAME alias1.good.net.
 aliasm.good.net. CNAME seen.watch.com.
 chain.good.net. CNAME target.other.org.
+dn.good.net. DNAME evil.com.
 empty.good.net. TXT "no address here"
 $(cat "$WORLD/more.zone" 2>/dev/null)
 ZONE
@@ -137,6 +143,11 @@ CONF
     wait_for 20 bash -c "dig +short +time=1 +tries=1 -p $NSD_PORT @127.0.0.1 any.thing | grep -q 203.0.113.80" ||
         die "NSD does not answer"
 }
+
+descendants() { local pid; for pid in $(pgrep -P "$1"); do echo "$pid"; descendants "$pid"; done; }
+# The world stands still, and goes on.
+world_stop() { kill -STOP "$NSD_PID" $(descendants "$NSD_PID"); }
+world_go() { kill -CONT "$NSD_PID" $(descendants "$NSD_PID"); }
 
 # --- the index ---------------------------------------------------------------------------------------
 # Rules by number: 1 address subtree, 2 nxdomain subtree, 3 nodata subtree, 4 nxdomain exact,
