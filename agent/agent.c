@@ -297,6 +297,23 @@ static gid_t agent_group(const struct sinkhole_settings *settings, bool *ret_ok)
     return group == NULL ? (gid_t)-1 : group->gr_gid;
 }
 
+/* Zones that Unbound answers by itself, before any module sees the query (unbound.conf(5),
+ * local-zone defaults; RFC 6761). */
+static void agent_check_canary_zone(const struct sinkhole_name *canary)
+{
+    static const char *const zones[] = {"invalid", "test", "localhost", "onion", "home.arpa"};
+    struct sinkhole_name zone;
+
+    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+        if (sinkhole_name_from_text(zones[i], strlen(zones[i]), &zone) == SINKHOLE_NAME_OK &&
+            sinkhole_name_is_at_or_below(canary, &zone))
+            agent_log(AGENT_WARNING,
+                      "resolver.canary: Unbound answers names below %s by itself, unless its "
+                      "configuration says \"local-zone: %s nodefault\": the canary would fail",
+                      zones[i], zones[i]);
+    }
+}
+
 enum agent_exit agent_check(const struct sinkhole_settings *settings)
 {
     struct sinkhole_name name;
@@ -313,10 +330,11 @@ enum agent_exit agent_check(const struct sinkhole_settings *settings)
         name.labels < 2) {
         agent_log(AGENT_ERROR,
                   "resolver.canary: %s is no host name of two labels or more, like "
-                  "canary.sinkhole.invalid",
+                  "canary.sinkhole.example",
                   settings->resolver_canary);
         return AGENT_EXIT_USAGE;
     }
+    agent_check_canary_zone(&name);
     if (inet_pton(AF_INET, settings->resolver_address, address) != 1 &&
         inet_pton(AF_INET6, settings->resolver_address, address) != 1) {
         agent_log(AGENT_ERROR, "resolver.address: %s is no IPv4 or IPv6 address",

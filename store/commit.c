@@ -310,10 +310,10 @@ static enum sinkhole_store_status resolve(struct sinkhole_store *store,
     struct sinkhole_list_root root;
 
     for (unsigned i = 1; i <= ATTEMPTS; i++) {
-        status = sinkhole_store_call(store, SINKHOLE_CALL_AGAIN, NULL,
+        status = sinkhole_store_call(store, SINKHOLE_CALL_ONCE, NULL,
                                      "HINCRBY " SINKHOLE_REDIS_HEAD " fence 1");
         if (status == SINKHOLE_STORE_OK)
-            status = sinkhole_list_root_read(store, SINKHOLE_CALL_AGAIN, &root);
+            status = sinkhole_list_root_read(store, SINKHOLE_CALL_ONCE, &root);
         if (status == SINKHOLE_STORE_OK)
             break;
         sinkhole_store_back_off(i);

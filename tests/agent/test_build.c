@@ -20,7 +20,7 @@
 #include "agent/build_private.h"
 #include "tests/agent/model.h"
 
-#define CANARY "canary.sinkhole.invalid"
+#define CANARY "canary.sinkhole.example"
 
 struct fixture {
     char dir[64];
@@ -479,7 +479,7 @@ static void test_canary_is_no_entry(void **state)
     agent_build_digest_key(fixture->build, fixture->model.key);
     assert_int_equal(agent_build_publish(fixture->build, fixture->model.text), AGENT_BUILD_OK);
     assert_int_equal(sinkhole_index_open(fixture->dir, &index), SINKHOLE_INDEX_OK);
-    assert_int_equal(sinkhole_index_entries(index, "invalid sinkhole canary", 23, ids), 0);
+    assert_int_equal(sinkhole_index_entries(index, "example sinkhole canary", 23, ids), 0);
     assert_true(sinkhole_index_entries(index, "example n007", 12, ids) >= 1);
     sinkhole_index_close(index);
     restart(fixture); /* the first canary's name again */

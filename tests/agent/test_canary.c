@@ -12,7 +12,7 @@
 
 #include "agent/canary.h"
 
-#define NAME "canary.sinkhole.invalid"
+#define NAME "canary.sinkhole.example"
 #define ID 4711
 
 struct row {
@@ -34,7 +34,7 @@ static const struct row rows[] = {
      true,
      AGENT_CANARY_OK},
     {"case does not matter",
-     "CANARY.Sinkhole.invalid",
+     "CANARY.Sinkhole.example",
      {NAME " 0 IN A 192.0.2.53"},
      ID,
      LDNS_RCODE_NOERROR,
