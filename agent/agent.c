@@ -266,6 +266,7 @@ static bool agent_start_events(struct agent *agent)
     uint64_t watchdog_us = 0;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file limit is a write that fails */
     for (int i = 0; i < SIGNALS; i++) {
         agent->signals[i] = evsignal_new(
             agent->loop, numbers[i], numbers[i] == SIGHUP ? agent_on_hangup : agent_on_end, agent);

@@ -3,6 +3,8 @@
  * sinkhole-agent against a real Redis: what is published stands in the index, whatever breaks
  * meanwhile. Threads: one. Memory: one rig a test.
  */
+#include "config.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -255,6 +258,32 @@ static void test_head_removed_meanwhile(void **state)
     rig_assert_same(rig);
 }
 
+/* The agent may write no file over 20,000 octets, for a while. */
+static void disk_limit(const struct rig *rig, bool on)
+{
+    struct rlimit limit = {on ? 20000 : RLIM_INFINITY, RLIM_INFINITY};
+
+    assert_int_equal(prlimit(rig->agent, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+static void test_disk_full(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t before, after;
+
+    rig_agent_start(rig);
+    before = rig_publish(rig, 0, 100, false);
+    rig_wait_generation(rig, before);
+    disk_limit(rig, true);
+    after = rig_publish(rig, 1000, 20000, false);
+    rig_wait_condition(rig, "index-write", true);
+    rig_wait_generation(rig, before); /* stays in force */
+    disk_limit(rig, false);
+    rig_wait_generation(rig, after);
+    rig_wait_condition(rig, "index-write", false);
+    rig_assert_same(rig);
+}
+
 /* --- Redis --- */
 
 static void test_redis_killed_and_back(void **state)
@@ -382,6 +411,7 @@ int main(void)
         TEST(test_list_gone),
         TEST(test_files_spoilt_while_away),
         TEST(test_head_removed_meanwhile),
+        TEST(test_disk_full),
         TEST(test_redis_killed_and_back),
         TEST(test_redis_silent),
         TEST(test_agent_before_redis),
