@@ -428,7 +428,7 @@ uint64_t sinkhole_list_encoder_lines(const struct sinkhole_list_encoder *encoder
 
 const char *sinkhole_list_encoder_first(const struct sinkhole_list_encoder *encoder)
 {
-    return encoder->lines == 0 ? "" : encoder->first;
+    return encoder->lines == 0 || encoder->finished ? "" : encoder->first;
 }
 
 enum sinkhole_codec_status sinkhole_list_encoder_finish(struct sinkhole_list_encoder *encoder,
