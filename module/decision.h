@@ -24,7 +24,8 @@ enum sinkhole_kind {
 
 struct sinkhole_verdict {
     uint64_t generation;
-    int64_t until; /* EXEMPT: when the exception ends, Unix seconds; 0: never. The only field set then */
+    int64_t until; /* EXEMPT: when the exception ends, Unix seconds; 0: never. The only field set
+                      then */
     uint32_t rule;
     uint32_t ttl_s;
     uint16_t ede_code;

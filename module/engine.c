@@ -153,6 +153,12 @@ struct sinkhole_worker *sinkhole_engine_worker(struct sinkhole_engine *engine)
     return mine.epoch == engine->epoch ? mine.worker : worker_claim(engine);
 }
 
+unsigned sinkhole_worker_lane(const struct sinkhole_engine *engine,
+                              const struct sinkhole_worker *worker)
+{
+    return (unsigned)(worker - engine->workers);
+}
+
 const struct sinkhole_view *sinkhole_worker_enter(struct sinkhole_engine *engine,
                                                   struct sinkhole_worker *worker)
 {

@@ -62,6 +62,8 @@ typedef bool (*sinkhole_judge_fn)(void *arg, const uint8_t *wire, size_t len);
 struct sinkhole_host {
     void *arg;
     void (*log)(enum sinkhole_log_level level, const char *text);
+    /* sinkhole_engine_watching has become non-zero (returns when the workers look), or zero. */
+    void (*watch)(void *arg, bool on);
     /* False while the resolver's cache must not be touched (it is being taken down). */
     bool (*cache_usable)(void *arg);
     /* Removes the messages of exactly this name, of all usual types. Returns how many kinds were
@@ -92,6 +94,9 @@ size_t sinkhole_engine_memory(const struct sinkhole_engine *engine);
 /* The calling thread's worker; NULL when there are more threads than lanes: then nothing is
  * filtered. */
 struct sinkhole_worker *sinkhole_engine_worker(struct sinkhole_engine *engine);
+/* Its number, below the number of lanes. */
+unsigned sinkhole_worker_lane(const struct sinkhole_engine *engine,
+                              const struct sinkhole_worker *worker);
 /* The view in force, safe until sinkhole_worker_leave; NULL: there is none. Not to be nested. */
 const struct sinkhole_view *sinkhole_worker_enter(struct sinkhole_engine *engine,
                                                   struct sinkhole_worker *worker);

@@ -71,8 +71,7 @@ static void message_remove(void *arg, const struct sinkhole_message *message)
     type_remove(arg, name, message->len, message->qtype, message->qclass);
 }
 
-/* --- the walk
- * ---------------------------------------------------------------------------------------- */
+/* --- the walk --- */
 
 /* Names copied out of one slice: for each message its own name, then its alias targets. */
 struct slice_message {
@@ -256,6 +255,7 @@ __attribute__((no_sanitize("thread"))) static bool cache_usable(void *arg)
 void sinkhole_cache_host(struct sinkhole_glue *glue)
 {
     glue->host.arg = glue;
+    glue->host.watch = sinkhole_hook_watch;
     glue->host.cache_usable = cache_usable;
     glue->host.name_remove = name_remove;
     glue->host.message_remove = message_remove;

@@ -33,6 +33,20 @@
 
 struct daemon;
 
+struct sinkhole_glue;
+struct ub_event;
+
+/* The cache callback of one worker (unbound_hook.c). */
+struct sinkhole_hook {
+    struct sinkhole_glue *glue;
+    struct module_env *env; /* the worker's own copy */
+    struct ub_event *event;
+    int fd;
+    bool asked;          /* the worker has tried to join */
+    _Atomic bool joined; /* it can be woken */
+    _Atomic bool hung;   /* the callback is in its list */
+};
+
 /* One loaded module. */
 struct sinkhole_glue {
     struct sinkhole_engine *engine;
@@ -41,6 +55,8 @@ struct sinkhole_glue {
     struct rrset_cache *rrset_cache;
     int id;
     _Atomic(struct daemon *) daemon; /* known from the first query on */
+    struct inplace_cb *cache_node;   /* the callback's element; NULL: it always hangs */
+    struct sinkhole_hook hooks[SINKHOLE_LANES_MAX];
 };
 
 /* What a query state carries from the decision to its replies (minfo[id]); all zero at first. */
@@ -88,13 +104,11 @@ static inline bool sinkhole_unlisted_is(const struct module_qstate *qstate, int 
 /* The state's note, made when it is not there. NULL: no memory. */
 struct sinkhole_note *sinkhole_note_make(struct module_qstate *qstate, int id);
 
-/* --- unbound_answer.c
- * ------------------------------------------------------------------------------- */
+/* --- unbound_answer.c --- */
 /* Makes the answer for note->verdict the state's return message. False: no memory. */
 bool sinkhole_answer_install(struct module_qstate *qstate, struct sinkhole_note *note);
 
-/* --- unbound_chain.c
- * -------------------------------------------------------------------------------- */
+/* --- unbound_chain.c --- */
 /* Kind of the asked name of any wire form (malformed: PASS). */
 enum sinkhole_kind sinkhole_name_decide(const struct sinkhole_view *view, const uint8_t *name,
                                         size_t len, int64_t now_s,
@@ -120,13 +134,21 @@ static inline bool sinkhole_rep_has_alias(const struct reply_info *rep)
 const uint8_t *sinkhole_alias_target(const struct packed_rrset_data *data, size_t *ret_len);
 bool sinkhole_rrset_is_alias(const struct ub_packed_rrset_key *rrset);
 
-/* --- unbound_cache.c
- * -------------------------------------------------------------------------------- */
+/* --- unbound_cache.c --- */
 /* Fills the host's functions that work on the message cache. */
 void sinkhole_cache_host(struct sinkhole_glue *glue);
 
-/* --- unbound_reply.c
- * -------------------------------------------------------------------------------- */
+/* --- unbound_hook.c --- */
+/* After the callbacks were registered. */
+void sinkhole_hook_init(struct sinkhole_glue *glue, const struct module_env *env);
+/* In the worker, at its first query. */
+void sinkhole_hook_join(struct sinkhole_hook *hook, struct module_env *env);
+/* The host's function: cached replies have to be looked up from now on, or no longer. */
+void sinkhole_hook_watch(void *glue, bool on);
+/* After the workers and the engine's thread have ended. */
+void sinkhole_hook_done(struct sinkhole_glue *glue);
+
+/* --- unbound_reply.c --- */
 /* Registers, or removes, the callbacks. False: no memory. */
 bool sinkhole_reply_register(struct sinkhole_glue *glue, struct module_env *env, int id);
 void sinkhole_reply_unregister(struct module_env *env, int id);

@@ -69,8 +69,7 @@ struct sinkhole_note *sinkhole_note_make(struct module_qstate *qstate, int id)
     return note;
 }
 
-/* --- init, deinit
- * ------------------------------------------------------------------------------------ */
+/* --- init, deinit --- */
 
 /* Before any of Unbound's structures is touched, and without its log. */
 static bool abi_accepts(void)
@@ -164,12 +163,18 @@ int init(struct module_env *env, int id)
     if (threads > SINKHOLE_LANES_MAX)
         log_err("sinkhole: num-threads is %d: queries of threads beyond the %dth are NOT filtered",
                 threads, SINKHOLE_LANES_MAX);
+    if (!sinkhole_reply_register(glue, env, id)) {
+        log_err("sinkhole: out of memory");
+        sinkhole_reply_unregister(env, id);
+        free(glue);
+        return 0;
+    }
+    sinkhole_hook_init(glue, env);
     glue->engine =
         sinkhole_engine_start(sinkhole_dir(), (unsigned)threads, journal_max_bytes(), &glue->host);
-    if (glue->engine == NULL || !sinkhole_reply_register(glue, env, id)) {
+    if (glue->engine == NULL) {
         log_err("sinkhole: out of memory, or no thread can be started");
         sinkhole_reply_unregister(env, id);
-        sinkhole_engine_stop(glue->engine);
         free(glue);
         return 0;
     }
@@ -186,6 +191,7 @@ void deinit(struct module_env *env, int id)
         return;
     sinkhole_reply_unregister(env, id);
     sinkhole_engine_stop(glue->engine);
+    sinkhole_hook_done(glue);
     loader->dyn_env = NULL;
     free(glue);
 }
@@ -198,8 +204,7 @@ size_t get_mem(struct module_env *env, int id)
     return glue == NULL ? 0 : sizeof(*glue) + sinkhole_engine_memory(glue->engine);
 }
 
-/* --- a query
- * -------------------------------------------------------------------------------------------- */
+/* --- a query --- */
 
 /* A state that nobody waits for and whose answer renews the cache: Unbound marks it by an empty
  * first element in the list of servers not to trust, so that the cache is not asked. */
@@ -386,6 +391,11 @@ void operate(struct module_qstate *qstate, enum module_ev event, int id,
     if (atomic_load_explicit(&glue->daemon, memory_order_relaxed) == NULL &&
         qstate->env->worker != NULL)
         atomic_store_explicit(&glue->daemon, qstate->env->worker->daemon, memory_order_release);
+    if (worker != NULL) {
+        struct sinkhole_hook *hook = &glue->hooks[sinkhole_worker_lane(glue->engine, worker)];
+        if (!hook->asked)
+            sinkhole_hook_join(hook, qstate->env);
+    }
     switch (event) {
     case module_event_new:
     case module_event_pass:

@@ -228,8 +228,7 @@ static int on_reply_cache(struct query_info *qinfo, struct module_qstate *qstate
     return cached_reply(glue, qinfo, rep, repinfo, start_time);
 }
 
-/* --- a server's response
- * ---------------------------------------------------------------------------- */
+/* --- a server's response --- */
 
 static unsigned response_taint(const struct sinkhole_view *view, const struct module_qstate *qstate,
                                const struct dns_msg *response)
@@ -295,8 +294,7 @@ static int on_query_response(struct module_qstate *qstate, struct dns_msg *respo
     return 1;
 }
 
-/* --- registration
- * ------------------------------------------------------------------------------------ */
+/* --- registration --- */
 
 /* Unbound takes callbacks as object pointers; the types are checked here. */
 static const struct {

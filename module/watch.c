@@ -47,7 +47,7 @@ static void gauge(struct sinkhole_engine *engine, enum sinkhole_counter counter,
     atomic_store_explicit(&engine->row[counter], value, memory_order_relaxed);
 }
 
-/* --- counters and journal --------------------------------------------------------------------- */
+/* --- counters and journal --- */
 
 static void row_fold(struct sinkhole_engine *engine, _Atomic uint64_t *from)
 {
@@ -124,8 +124,7 @@ static void journal_tend(struct sinkhole_engine *engine)
             engine->dir, sinkhole_journal_status_text(status));
 }
 
-/* --- views --------------------------------------------------------------------------------------
- */
+/* --- views --- */
 
 static void view_free(struct sinkhole_view *view)
 {
@@ -215,10 +214,12 @@ static bool change_apply(struct sinkhole_engine *engine, const struct sinkhole_v
 
 static void watching_set(struct sinkhole_engine *engine, bool walk, bool monitor)
 {
-    atomic_store_explicit(&engine->watching,
-                          (walk ? SINKHOLE_WATCHING_WALK : 0u) |
-                              (monitor ? SINKHOLE_WATCHING_MONITOR : 0u),
-                          memory_order_seq_cst);
+    unsigned now =
+        (walk ? SINKHOLE_WATCHING_WALK : 0u) | (monitor ? SINKHOLE_WATCHING_MONITOR : 0u);
+    unsigned before = atomic_exchange(&engine->watching, now);
+
+    if ((before != 0) != (now != 0))
+        engine->host->watch(engine->host->arg, now != 0);
 }
 
 static void view_publish(struct sinkhole_engine *engine, struct sinkhole_view *view)
@@ -294,8 +295,7 @@ static void stale_drain(struct sinkhole_engine *engine)
     }
 }
 
-/* --- a new head
- * ------------------------------------------------------------------------------------ */
+/* --- a new head --- */
 
 static bool head_mark(const struct sinkhole_engine *engine, struct sinkhole_head_mark *ret_mark)
 {
@@ -401,8 +401,7 @@ static void inotify_try(struct sinkhole_engine *engine)
                                           IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF);
 }
 
-/* --- the thread
- * ------------------------------------------------------------------------------------ */
+/* --- the thread --- */
 
 void sinkhole_watch_prepare(struct sinkhole_engine *engine)
 {
