@@ -346,15 +346,15 @@ void sinkhole_drain_seek(struct sinkhole_drain *drain, unsigned number, uint64_t
     lane->skip_sequence = sequence;
 }
 
-/* Closes the record's count when its second is over, or so far ahead that the clock must have been set
+/* Closes the record's count when its window is over, or so far ahead that the clock must have been set
  * back. Returns the count, 0 while it is still open. */
 static uint32_t record_close(struct segment_record *record, int64_t time_ms, int64_t now_ms)
 {
-    const int64_t second = time_ms / 1000, now = now_ms / 1000;
+    const int64_t window = time_ms / RECORD_WINDOW_MS, now = now_ms / RECORD_WINDOW_MS;
     uint32_t count = atomic_load_explicit(&record->count, memory_order_acquire);
 
     if ((count & RECORD_CLOSED) == 0) {
-        if (second == now || second == now + 1)
+        if (window == now || window == now + 1)
             return 0;
         count = atomic_fetch_or_explicit(&record->count, RECORD_CLOSED, memory_order_acq_rel);
     }

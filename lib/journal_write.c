@@ -34,10 +34,10 @@
 /* A hit seen lately; its last record is in the active segment when `epoch` is the lane's. */
 struct repeat {
     uint64_t hash;
-    uint32_t second;
+    uint32_t window;   /* of RECORD_WINDOW_MS, counted from 1970 */
     uint32_t position; /* of its last record */
     uint32_t epoch;
-    uint32_t hits; /* in `second`; more than one makes it busy */
+    uint32_t hits; /* in `window`; more than one makes it busy */
 };
 
 struct segment {
@@ -173,7 +173,7 @@ static struct repeat *repeat_find(struct sinkhole_lane *lane, uint64_t hash, con
             *ret_known = true;
             return repeat;
         }
-        if (repeat->second < oldest->second)
+        if (repeat->window < oldest->window)
             oldest = repeat;
     }
     *ret_known = false;
@@ -211,11 +211,11 @@ bool sinkhole_lane_append(struct sinkhole_lane *lane, const struct sinkhole_hit 
     }
 
     const uint64_t hash = segment_key_hash(buf, hit_len);
-    const uint32_t second = (uint32_t)(hit->time_ms / 1000);
+    const uint32_t window = (uint32_t)(hit->time_ms / RECORD_WINDOW_MS);
     bool known;
     struct repeat *repeat = repeat_find(lane, hash, buf, hit_len, &known);
-    const bool same = known && repeat->second == second;
-    const bool after_busy = known && repeat->hits > 1 && repeat->second + 1 == second;
+    const bool same = known && repeat->window == window;
+    const bool after_busy = known && repeat->hits > 1 && repeat->window + 1 == window;
 
     if (!same || !record_raise(lane, repeat->position)) {
         const uint32_t count = same || after_busy ? 1 : 1 | RECORD_CLOSED;
@@ -230,7 +230,7 @@ bool sinkhole_lane_append(struct sinkhole_lane *lane, const struct sinkhole_hit 
         repeat->position = position;
     }
     repeat->hits = same ? repeat->hits + 1 : 1;
-    repeat->second = second;
+    repeat->window = window;
     count_up(&lane->recorded);
     return true;
 }

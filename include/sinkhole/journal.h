@@ -4,8 +4,8 @@
  * segment files (doc/journal-format.md). The module appends, the agent drains.
  *
  * A record is written with its commit word last; a killed process loses nothing that was committed.
- * A repeated hit (same client address, rule, asked name, type and transport, in the same second or
- * in the second after a busy one) raises the count of a record that is still open; the reader closes
+ * A repeated hit (same client address, rule, asked name, type and transport, in the same window of
+ * 900 ms or in the one after a busy one) raises the count of a record that is still open; the reader closes
  * a record by an atomic bit in its count word, after which the writer starts a new one. So counts are exact.
  *
  * Threads: a lane has one writer thread and, in another process, one reader; sinkhole_journal_tend is
@@ -78,7 +78,7 @@ uint64_t sinkhole_drain_first_segment(const struct sinkhole_drain *drain, unsign
 /* Resume after this record (what Redis says it has); 0,0: from the oldest. */
 void sinkhole_drain_seek(struct sinkhole_drain *drain, unsigned lane, uint64_t segment,
                          uint64_t sequence);
-/* Next closed record of the lane; closes open ones whose second is over at `now_ms`.
+/* Next closed record of the lane; closes open ones whose window is over at `now_ms`.
  * END: nothing ready. Torn or damaged records are skipped and counted. */
 enum sinkhole_journal_status sinkhole_drain_next(struct sinkhole_drain *drain, unsigned lane,
                                                  int64_t now_ms, struct sinkhole_hit *ret_hit,

@@ -7,7 +7,7 @@
 #include "sinkhole/hits.h"
 #include "store/store_keys.h"
 
-#define T0 SAMPLE_TIME_MS
+#define T0 INT64_C(1790000000000)
 #define HOUR INT64_C(3600000)
 
 struct fixture {

@@ -10,6 +10,7 @@
 
 #define T0 SAMPLE_TIME_MS
 #define LATER (T0 + 60000)
+#define W RECORD_WINDOW_MS
 #define ROOM (UINT64_C(1) << 30)
 
 struct fixture {
@@ -122,30 +123,30 @@ static void first_hit_is_ready_at_once(void **state)
     expect_end(f, T0);
 }
 
-static void repeats_of_a_second_are_one_record(void **state)
+static void repeats_of_a_window_are_one_record(void **state)
 {
     struct fixture *f = *state;
 
     open_both(f, 1);
     append(f, 1, T0 + 10, 5000);
     expect_next(f, T0 + 20, 1, 1);
-    expect_end(f, T0 + 999); /* its second is not over */
-    append(f, 1, T0 + 999, 1);
-    expect_next(f, T0 + 1000, 1, 5000);
+    expect_end(f, T0 + W - 1); /* its window is not over */
+    append(f, 1, T0 + W - 1, 1);
+    expect_next(f, T0 + W, 1, 5000);
     expect_end(f, LATER);
     assert_int_equal(sinkhole_lane_recorded(sinkhole_journal_lane(f->journal, 0)), 5001);
 }
 
-static void a_second_after_a_busy_one_is_one_record(void **state)
+static void a_window_after_a_busy_one_is_one_record(void **state)
 {
     struct fixture *f = *state;
 
     open_both(f, 1);
     append(f, 1, T0, 3);
-    append(f, 1, T0 + 1000, 4);
-    append(f, 1, T0 + 2000, 1); /* after a busy one, itself quiet */
-    append(f, 1, T0 + 3000, 1); /* after a quiet one: at once */
-    append(f, 1, T0 + 5000, 1); /* after a pause: at once */
+    append(f, 1, T0 + W, 4);
+    append(f, 1, T0 + 2 * W, 1); /* after a busy one, itself quiet */
+    append(f, 1, T0 + 3 * W, 1); /* after a quiet one: at once */
+    append(f, 1, T0 + 5 * W, 1); /* after a pause: at once */
     expect_next(f, LATER, 1, 1);
     expect_next(f, LATER, 1, 2);
     expect_next(f, LATER, 1, 4);
@@ -670,8 +671,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(first_hit_is_ready_at_once),
-        CASE(repeats_of_a_second_are_one_record),
-        CASE(a_second_after_a_busy_one_is_one_record),
+        CASE(repeats_of_a_window_are_one_record),
+        CASE(a_window_after_a_busy_one_is_one_record),
         CASE(a_closed_record_is_never_raised),
         CASE(a_clock_set_back_does_not_hold_the_lane),
         CASE(hits_that_differ_are_kept_apart),

@@ -194,7 +194,7 @@ static void nothing_is_lost_or_doubled(void **state)
     end(reader);
     hand_over_finish();
 
-    /* What is left, with all seconds over. */
+    /* What is left, with all windows over. */
     struct sinkhole_journal *journal;
     struct sinkhole_drain *drain = reader_open();
     struct sinkhole_backlog backlog;

@@ -47,7 +47,7 @@ static void *tender(void *arg)
     return NULL;
 }
 
-/* Closes what is open now and then as if its second were over: the writer must notice. */
+/* Closes what is open now and then as if its window were over: the writer must notice. */
 static void read_all(struct sinkhole_drain *drain, int64_t ahead_ms)
 {
     struct sinkhole_record_id id;
