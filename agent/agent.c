@@ -336,6 +336,13 @@ enum agent_exit agent_check(const struct sinkhole_settings *settings)
         return AGENT_EXIT_USAGE;
     }
     agent_check_canary_zone(&name);
+    if (settings->redis_socket[0] == '\0' &&
+        inet_pton(AF_INET, settings->redis_host, address) != 1 &&
+        inet_pton(AF_INET6, settings->redis_host, address) != 1)
+        agent_log(AGENT_WARNING,
+                  "redis.host: %s is a name: looking it up stops the agent as long as that "
+                  "takes; an address does not",
+                  settings->redis_host);
     if (inet_pton(AF_INET, settings->resolver_address, address) != 1 &&
         inet_pton(AF_INET6, settings->resolver_address, address) != 1) {
         agent_log(AGENT_ERROR, "resolver.address: %s is no IPv4 or IPv6 address",

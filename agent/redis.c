@@ -27,7 +27,8 @@
 
 #define BACKOFF_LEAST_MS 50u
 #define BACKOFF_MOST_MS 5000u
-#define TICK_MS 250 /* how often the oldest command's age is looked at */
+#define STEADY_MS 5000 /* up for so long: the next pause is the least again */
+#define TICK_MS 250    /* how often the oldest command's age is looked at */
 
 enum redis_phase { PHASE_IDLE, PHASE_CONNECTING, PHASE_GREETING, PHASE_READY };
 
@@ -84,6 +85,8 @@ static void redis_drop(struct agent_redis *redis, enum sinkhole_store_status sta
 
     if (redis->phase == PHASE_IDLE)
         return;
+    if (redis->phase == PHASE_READY && sinkhole_monotonic_ms() - redis->phase_ms > STEADY_MS)
+        redis->backoff_ms = BACKOFF_LEAST_MS;
     redis->phase = PHASE_IDLE;
     redis->context = NULL;
     event_del(redis->tick);
@@ -204,7 +207,7 @@ bool agent_redis_send(struct agent_redis *redis, uint64_t wait_ms, agent_reply_f
 static void redis_become_ready(struct agent_redis *redis)
 {
     redis->phase = PHASE_READY;
-    redis->backoff_ms = BACKOFF_LEAST_MS;
+    redis->phase_ms = sinkhole_monotonic_ms();
     redis->events.ready(redis->events.arg);
 }
 

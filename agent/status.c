@@ -31,6 +31,7 @@ struct agent_status {
     struct agent_redis *redis;
     struct event *tick, *soon;
     bool sending;     /* the last one is not yet answered */
+    bool refused;     /* by Redis, said already */
     bool file_failed; /* said already */
     struct status_field fields[AGENT_STATUS_FIELDS];
     size_t count;
@@ -90,8 +91,9 @@ static void status_on_told(void *arg, enum sinkhole_store_status code, const red
     struct agent_status *status = arg;
 
     status->sending = false;
-    if (reply != NULL && code != SINKHOLE_STORE_OK)
-        agent_log(AGENT_DEBUG, "Redis refused the status: %s", reply->str);
+    if (reply != NULL && code != SINKHOLE_STORE_OK && !status->refused)
+        agent_log(AGENT_WARNING, "Redis refuses this resolver's state: %s", reply->str);
+    status->refused = reply != NULL && code != SINKHOLE_STORE_OK;
 }
 
 static void status_send(struct agent_status *status)
@@ -118,11 +120,11 @@ static void status_send(struct agent_status *status)
     argv[argc++] = codes;
     for (int i = 0; i < argc; i++)
         argv_len[i] = strlen(argv[i]);
-    agent_redis_send_argv(status->redis, 0, NULL, NULL, argc, argv, argv_len);
-    agent_redis_send(status->redis, 0, NULL, NULL, "EXPIRE %s %d", key, AGENT_STATUS_EXPIRY_S);
     status->sending =
-        agent_redis_send(status->redis, 0, status_on_told, status, "ZADD %s %" PRId64 " %s",
-                         SINKHOLE_REDIS_RESOLVERS, sinkhole_now_ms(), status->resolver);
+        agent_redis_send_argv(status->redis, 0, status_on_told, status, argc, argv, argv_len);
+    agent_redis_send(status->redis, 0, NULL, NULL, "EXPIRE %s %d", key, AGENT_STATUS_EXPIRY_S);
+    agent_redis_send(status->redis, 0, NULL, NULL, "ZADD %s %" PRId64 " %s",
+                     SINKHOLE_REDIS_RESOLVERS, sinkhole_now_ms(), status->resolver);
 }
 
 void agent_status_now(struct agent_status *status)

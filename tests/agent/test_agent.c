@@ -16,7 +16,9 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "sinkhole/clock.h"
@@ -376,6 +378,37 @@ static void test_hangup_reconnects(void **state)
     rig_assert_same(rig);
 }
 
+/* What systemd would hear. */
+static void test_tells_systemd(void **state)
+{
+    struct rig *rig = *state;
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    const struct timeval patience = {RIG_WAIT_MS / 1000, 0};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool ready = false, in_force = false;
+    unsigned watchdog = 0;
+
+    snprintf(where.sun_path, sizeof(where.sun_path), "%s/notify", rig->root);
+    assert_int_equal(bind(fd, (struct sockaddr *)&where, sizeof(where)), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setenv("NOTIFY_SOCKET", where.sun_path, 1);
+    setenv("WATCHDOG_USEC", "100000", 1);
+    rig_agent_start(rig);
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    rig_publish(rig, 0, 3, false);
+    while (!ready || !in_force || watchdog < 3) {
+        char text[300] = "";
+        ssize_t len = recv(fd, text, sizeof(text) - 1, 0);
+
+        assert_true(len > 0);
+        ready = ready || strcmp(text, "READY=1") == 0;
+        watchdog += strcmp(text, "WATCHDOG=1") == 0;
+        in_force = in_force || strstr(text, " 3 entries, waiting; Redis ready") != NULL;
+    }
+    close(fd);
+}
+
 static void test_policy_alone(void **state)
 {
     struct rig *rig = *state;
@@ -418,6 +451,7 @@ int main(void)
         TEST(test_wrong_password),
         TEST(test_two_agents),
         TEST(test_hangup_reconnects),
+        TEST(test_tells_systemd),
         TEST(test_policy_alone),
     };
 
