@@ -58,6 +58,8 @@ int feed_fail(struct cli *cli, const char *feed, enum sinkhole_feeds_status stat
         return cli_fail(CLI_REFUSED, "the guards leave no name of it; nothing was changed");
     case SINKHOLE_FEEDS_GUARD:
         return cli_fail(CLI_USAGE, "%s", outcome->bad);
+    case SINKHOLE_FEEDS_OVERTAKEN:
+        return cli_fail(CLI_CONFLICT, "%s", sinkhole_feeds_status_text(status));
     case SINKHOLE_FEEDS_OK:
     case SINKHOLE_FEEDS_NOTHING:
         return CLI_OK;

@@ -13,7 +13,7 @@ int feed_diff(struct cli *cli, int argc, char **argv);
 int feed_publish(struct cli *cli, int argc, char **argv);
 /* Publishes what is staged and prints it, or leaves it in *ret_json. */
 int feed_publish_staged(struct cli *cli, const struct sinkhole_feeds *feeds, const char *feed,
-                        json_t **ret_json);
+                        const char *import, json_t **ret_json);
 int feed_rollback(struct cli *cli, int argc, char **argv);
 
 /* Opens the suffix list; CLI_GO_ON or the code to return. feed_close releases it. */

@@ -336,7 +336,7 @@ static int stage(struct job *job, struct sinkhole_import *import)
     if (status != SINKHOLE_FEEDS_OK)
         return feed_fail(cli, job->feed, status, &outcome);
     if (job->words->publish)
-        code = feed_publish_staged(cli, &job->feeds, job->feed, &published);
+        code = feed_publish_staged(cli, &job->feeds, job->feed, outcome.import, &published);
     else if (!cli->json)
         printf("Staged; nothing is in force yet. What it would change: sinkholectl feed diff %s\n"
                "To put it in force: sinkholectl feed publish %s\n",

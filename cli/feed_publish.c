@@ -112,10 +112,10 @@ int feed_diff(struct cli *cli, int argc, char **argv)
 }
 
 int feed_publish_staged(struct cli *cli, const struct sinkhole_feeds *feeds, const char *feed,
-                        json_t **ret_json)
+                        const char *import, json_t **ret_json)
 {
     struct sinkhole_feeds_outcome outcome;
-    enum sinkhole_feeds_status status = sinkhole_feeds_publish(feeds, feed, &outcome);
+    enum sinkhole_feeds_status status = sinkhole_feeds_publish(feeds, feed, import, &outcome);
     char what[64];
 
     if (status == SINKHOLE_FEEDS_ABSENT)
@@ -151,7 +151,7 @@ int feed_publish(struct cli *cli, int argc, char **argv)
 
     if (code != CLI_GO_ON || (code = feed_open(cli, &feeds)) != CLI_GO_ON)
         return code;
-    code = feed_publish_staged(cli, &feeds, argv[1], &json);
+    code = feed_publish_staged(cli, &feeds, argv[1], NULL, &json);
     feed_close(&feeds);
     if (json != NULL)
         cli_print_json(json);

@@ -25,6 +25,7 @@ const char *sinkhole_feeds_status_text(enum sinkhole_feeds_status status)
         "refused by the guards",
         "the protected names of the settings cannot be used",
         "what is staged cannot be read: import again",
+        "somebody else has staged another import meanwhile: look at it, or import again",
         "an attribute is out of range, or is no UTF-8",
         "out of memory",
     };
@@ -82,6 +83,7 @@ enum sinkhole_feeds_status sinkhole_import_stage(const struct sinkhole_feeds *fe
     snprintf(staged.attributes.feed, sizeof staged.attributes.feed, "%s", feed);
     snprintf(staged.attributes.import, sizeof staged.attributes.import, "%" PRId64 "-%ld",
              staged.staged_ms, (long)getpid());
+    memcpy(ret_outcome->import, staged.attributes.import, sizeof ret_outcome->import);
     json = feed_staging_to_json(&staged);
     if (json == NULL)
         status = SINKHOLE_FEEDS_INVALID;
@@ -169,7 +171,8 @@ static enum sinkhole_feeds_status guard_again(const struct sinkhole_feeds *feeds
 
 /* Staged -> plan -> `act`, which compares or publishes. */
 static enum sinkhole_feeds_status with_staged(
-    const struct sinkhole_feeds *feeds, const char *feed, sinkhole_diff_fn visit, void *arg,
+    const struct sinkhole_feeds *feeds, const char *feed, const char *import,
+    sinkhole_diff_fn visit, void *arg,
     enum sinkhole_feeds_status (*act)(const struct feed_plan *, struct sinkhole_feeds_outcome *),
     struct sinkhole_feeds_outcome *outcome)
 {
@@ -181,6 +184,9 @@ static enum sinkhole_feeds_status with_staged(
     memset(outcome, 0, sizeof *outcome);
     feed_names_init(&names, feeds->settings->guard_most_names);
     status = load(feeds, feed, &names, NULL, NULL, &staged, outcome);
+    if (status == SINKHOLE_FEEDS_OK && import != NULL &&
+        strcmp(import, staged.attributes.import) != 0)
+        status = SINKHOLE_FEEDS_OVERTAKEN;
     if (status == SINKHOLE_FEEDS_OK) {
         feed_names_sort(&names);
         status = guard_again(feeds, &staged, &names, visit, arg, outcome);
@@ -208,14 +214,14 @@ enum sinkhole_feeds_status sinkhole_feeds_diff(const struct sinkhole_feeds *feed
                                                sinkhole_diff_fn visit, void *arg,
                                                struct sinkhole_feeds_outcome *ret_outcome)
 {
-    return with_staged(feeds, feed, visit, arg, feed_plan_compare, ret_outcome);
+    return with_staged(feeds, feed, NULL, visit, arg, feed_plan_compare, ret_outcome);
 }
 
 enum sinkhole_feeds_status sinkhole_feeds_publish(const struct sinkhole_feeds *feeds,
-                                                  const char *feed,
+                                                  const char *feed, const char *import,
                                                   struct sinkhole_feeds_outcome *ret_outcome)
 {
-    return with_staged(feeds, feed, NULL, NULL, feed_plan_publish, ret_outcome);
+    return with_staged(feeds, feed, import, NULL, NULL, feed_plan_publish, ret_outcome);
 }
 
 static bool keep_first(void *arg, const struct sinkhole_publication *publication)

@@ -176,6 +176,7 @@ enum sinkhole_feeds_status {
     SINKHOLE_FEEDS_REFUSED, /* the guards leave no name of it; outcome.reason for a single one */
     SINKHOLE_FEEDS_GUARD,   /* the protected names of the settings cannot be used: outcome.bad */
     SINKHOLE_FEEDS_DAMAGED, /* what is staged cannot be read */
+    SINKHOLE_FEEDS_OVERTAKEN, /* another import was staged meanwhile */
     SINKHOLE_FEEDS_INVALID, /* attributes out of range, or no UTF-8 */
     SINKHOLE_FEEDS_NO_MEMORY,
 };
@@ -185,6 +186,7 @@ struct sinkhole_feeds_outcome {
     enum sinkhole_store_status store;
     enum sinkhole_note_reason reason;
     char bad[256];
+    char import[40];                        /* identity of what was staged */
     uint64_t generation;                    /* of the publication; else the one compared with */
     uint64_t added, removed, changed, kept; /* names; changed: listed with other attributes */
     uint64_t refused; /* staged names that today's guards refuse: left out */
@@ -233,11 +235,12 @@ typedef void (*sinkhole_diff_fn)(void *arg, enum sinkhole_difference difference,
 enum sinkhole_feeds_status sinkhole_feeds_diff(const struct sinkhole_feeds *feeds, const char *feed,
                                                sinkhole_diff_fn visit, void *arg,
                                                struct sinkhole_feeds_outcome *ret_outcome);
-/* Puts what is staged in force, in one generation or not at all. Names that the feed lists with equal
+/* Puts what is staged in force, in one generation or not at all; `import` (may be NULL) is the identity
+ * that it must have, so that nobody publishes what somebody else has staged in between. Names that the feed lists with equal
  * attributes keep their rule, and so their letter and date. When somebody else publishes meanwhile it
  * starts again, three times. What was staged stays, with what is kept beside, until it expires. */
 enum sinkhole_feeds_status sinkhole_feeds_publish(const struct sinkhole_feeds *feeds,
-                                                  const char *feed,
+                                                  const char *feed, const char *import,
                                                   struct sinkhole_feeds_outcome *ret_outcome);
 /* Undoes publication `generation` of a feed and all later ones (0: the last one alone), as a new
  * generation; drops what is staged, so that it is not published again by mistake. */

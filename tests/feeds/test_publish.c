@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Exceptions, and a publication that meets another one, against a real Redis. Threads: one. */
+/* Exceptions, and imports that overtake each other, against a real Redis. Threads: one. */
 #include "tests/store/redis_help.h"
 
 #include <string.h>
 
+#include "sinkhole/clock.h"
 #include "sinkhole/feeds.h"
 
 static struct redis redis;
@@ -11,9 +12,8 @@ static struct sinkhole_feeds feeds;
 
 static struct sinkhole_exception exception_of(const char *text)
 {
-    struct sinkhole_exception exception = {.scope = SINKHOLE_SCOPE_SUBTREE,
-                                           .reason = "báo nhầm, phiếu 12",
-                                           .who = "an"};
+    struct sinkhole_exception exception = {
+        .scope = SINKHOLE_SCOPE_SUBTREE, .reason = "báo nhầm, phiếu 12", .who = "an"};
 
     assert_int_equal(sinkhole_name_from_text(text, strlen(text), &exception.name),
                      SINKHOLE_NAME_OK);
@@ -53,16 +53,15 @@ static void test_an_exception_comes_changes_and_goes(void **state)
     size_t count;
 
     (void)state;
-    expect(sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome), SINKHOLE_FEEDS_ABSENT,
-           "nothing to take back");
+    expect(sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome),
+           SINKHOLE_FEEDS_ABSENT, "nothing to take back");
     expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_OK, "put");
     assert_int_equal(outcome.added, 1);
     assert_store(feeds.store, sinkhole_feed_get(feeds.store, SINKHOLE_ALLOW_FEED, &feed),
                  SINKHOLE_STORE_OK);
     assert_int_equal(feed.policy.kind, SINKHOLE_FEED_ALLOW);
     assert_int_equal(feed.policy.action, SINKHOLE_ACTION_ALLOW);
-    assert_store(feeds.store,
-                 sinkhole_list_find(feeds.store, "example cdn", 11, ids, &count),
+    assert_store(feeds.store, sinkhole_list_find(feeds.store, "example cdn", 11, ids, &count),
                  SINKHOLE_STORE_OK);
     assert_int_equal(count, 1);
     first = ids[0];
@@ -138,12 +137,51 @@ static void test_a_long_reason_is_cut_between_characters(void **state)
     assert_memory_equal(found.batch.remark, reason, 125);
 }
 
+static struct sinkhole_feeds_outcome stage(const char *text)
+{
+    static const struct sinkhole_import_options options = {.scope = SINKHOLE_SCOPE_SUBTREE};
+    struct sinkhole_staged staged = {.attributes = {.who = "an"}, .file = "a file"};
+    struct sinkhole_feeds_outcome outcome;
+    struct sinkhole_import *import;
+    char bad[256];
+
+    assert_int_equal(sinkhole_import_new(feeds.settings, feeds.suffixes, &options, bad, &import),
+                     SINKHOLE_IMPORT_OK);
+    sinkhole_import_push(import, text, strlen(text));
+    assert_int_equal(sinkhole_import_finish(import), SINKHOLE_IMPORT_OK);
+    expect(sinkhole_import_stage(&feeds, import, "list", &staged, &outcome), SINKHOLE_FEEDS_OK,
+           "stage");
+    sinkhole_import_free(import);
+    return outcome;
+}
+
+static void test_nobody_publishes_what_another_staged(void **state)
+{
+    struct sinkhole_feeds_outcome mine, theirs, outcome;
+
+    (void)state;
+    put_feed(feeds.store, "list");
+    sinkhole_clock_set(1000);
+    mine = stage("mine.example\n");
+    sinkhole_clock_set(2000);
+    theirs = stage("theirs.example\n");
+    sinkhole_clock_set(0);
+    expect(sinkhole_feeds_publish(&feeds, "list", mine.import, &outcome), SINKHOLE_FEEDS_OVERTAKEN,
+           "overtaken");
+    expect(sinkhole_feeds_publish(&feeds, "list", theirs.import, &outcome), SINKHOLE_FEEDS_OK,
+           "theirs");
+    assert_int_equal(outcome.added, 1);
+    expect(sinkhole_feeds_publish(&feeds, "list", NULL, &outcome), SINKHOLE_FEEDS_NOTHING,
+           "whatever is staged");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_exception_comes_changes_and_goes),
         cmocka_unit_test(test_what_no_exception_covers),
         cmocka_unit_test(test_a_long_reason_is_cut_between_characters),
+        cmocka_unit_test(test_nobody_publishes_what_another_staged),
     };
     int failed;
 
@@ -151,10 +189,15 @@ int main(void)
         return 77;
     redis_start(&redis, NULL);
     redis.settings.guard_most_names = 1000;
+    redis.settings.guard_most_bytes_mb = 1;
+    redis.settings.guard_protected_file = redis.settings.redis_host = redis.settings.resolver_name =
+        "";
+    feeds.suffixes = sinkhole_suffixes_open(DATA_DIR "/public_suffix_list.dat");
     feeds.settings = &redis.settings;
     feeds.store = sinkhole_store_new(&redis.settings);
     failed = feeds.store == NULL ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
     sinkhole_store_free(feeds.store);
+    sinkhole_suffixes_close((struct sinkhole_suffixes *)(uintptr_t)feeds.suffixes);
     redis_stop(&redis);
     return failed;
 }
