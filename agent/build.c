@@ -159,7 +159,9 @@ bool build_sync_folder(const char *path)
 
 static bool build_make_folder(struct agent_build *build, const char *path, mode_t mode)
 {
-    if (mkdir(path, mode) == 0 || errno == EEXIST)
+    if (mkdir(path, mode) == 0)
+        return chmod(path, mode) == 0; /* whatever the mask */
+    if (errno == EEXIST)
         return true;
     build_fail(build, AGENT_BUILD_IO, "cannot make the folder %s: %s", path, strerror(errno));
     return false;
@@ -211,8 +213,6 @@ bool agent_build_prepare(struct agent_build *build)
         !build_make_index_folder(build, build->dir) ||
         !build_make_index_folder(build, build->stage) ||
         !build_make_index_folder(build, build->rebase_stage))
-        return false;
-    if (chmod(agent, 0755) != 0) /* status.json is for everybody */
         return false;
     build_clear_stage(build->stage);
     build_clear_stage(build->rebase_stage);

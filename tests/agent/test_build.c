@@ -460,6 +460,39 @@ static void test_disk_full(void **state)
     model_assert_index(&fixture->model, fixture->dir);
 }
 
+/* With a group: its members read the index, others do not; the state is for everybody. */
+static void test_modes(void **state)
+{
+    static const struct {
+        const char *path;
+        mode_t mode;
+    } rows[] = {
+        {"", 0755},
+        {"/agent", 0755},
+        {"/index", 02750},
+        {"/index/head", 0640},
+    };
+    struct fixture *fixture = *state;
+    mode_t before = umask(0027);
+    char command[100], path[200];
+    struct stat st;
+
+    agent_build_free(fixture->build);
+    snprintf(command, sizeof(command), "rm -rf %s", fixture->dir);
+    assert_int_equal(system(command), 0);
+    fixture->build = agent_build_new(fixture->dir, CANARY, getegid());
+    assert_true(agent_build_prepare(fixture->build));
+    sync_all(fixture);
+    publish(fixture);
+    umask(before);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(path, sizeof(path), "%s%s", fixture->dir, rows[i].path);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, rows[i].mode);
+        assert_int_equal(st.st_gid, getegid());
+    }
+}
+
 /* A list that names the canary itself, and a canary that changes its name. */
 static void test_canary_is_no_entry(void **state)
 {
@@ -535,6 +568,7 @@ int main(void)
         TEST(test_damaged_files),
         TEST(test_check_notices_other_files),
         TEST(test_disk_full),
+        TEST(test_modes),
         TEST(test_canary_is_no_entry),
         TEST(test_top_level_names_are_left_out),
     };
