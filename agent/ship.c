@@ -10,7 +10,6 @@
  */
 #include "agent/ship_private.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,8 +21,8 @@
 #define TICK_MS 20
 #define RETIRE_EVERY 5u /* ticks */
 #define OPEN_EVERY 50u  /* ticks between looks for a journal */
+#define IDENTITY_EVERY 100u /* ticks between looks whether it is still the same */
 #define TRIM_EVERY_S 30
-#define PURGE_EVERY_MS 3600000
 #define PAUSE_RETRY_MS 500
 #define PAUSE_OPERATOR_MS 5000
 #define AWAY_MS 5000 /* Redis may be away this long before it is worth a word */
@@ -325,63 +324,6 @@ static unsigned lane_send(struct ship_lane *lane)
     return lane->batch_records;
 }
 
-/* --- keeping and archiving
- * ------------------------------------------------------------------------- */
-
-/* Notes once a second how far the lane is stored. */
-static void lane_mark(struct ship_lane *lane, int64_t now_ms)
-{
-    const struct ship_mark *last =
-        &lane->marks[(lane->mark_first + lane->mark_count + SHIP_MARKS - 1) % SHIP_MARKS];
-
-    if (lane->stored.segment == 0 || lane->mark_count == SHIP_MARKS ||
-        (lane->mark_count > 0 && last->position.segment == lane->stored.segment &&
-         last->position.sequence == lane->stored.sequence))
-        return;
-    lane->marks[(lane->mark_first + lane->mark_count) % SHIP_MARKS] =
-        (struct ship_mark){now_ms, lane->stored};
-    lane->mark_count++;
-}
-
-/* The newest mark that is old enough; earlier ones are forgotten, this one stays until it is
- * overtaken. */
-static struct ship_position lane_safe(struct ship_lane *lane, int64_t now_ms)
-{
-    while (lane->mark_count > 1 &&
-           now_ms - lane->marks[(lane->mark_first + 1) % SHIP_MARKS].at_ms >= SHIP_KEEP_MS) {
-        lane->mark_first = (lane->mark_first + 1) % SHIP_MARKS;
-        lane->mark_count--;
-    }
-    if (lane->mark_count == 0 || now_ms - lane->marks[lane->mark_first].at_ms < SHIP_KEEP_MS)
-        return (struct ship_position){0, 0};
-    return lane->marks[lane->mark_first].position;
-}
-
-/* Archives at most one segment. */
-static void ship_retire(struct sinkhole_ship *ship, int64_t now_ms)
-{
-    for (unsigned i = 0; i < ship->lanes; i++) {
-        struct ship_lane *lane = &ship->lane[(ship->retire_next + i) % ship->lanes];
-        const struct ship_position safe = lane_safe(lane, now_ms);
-        const uint64_t before = sinkhole_drain_first_segment(ship->drain, lane->number);
-        const enum sinkhole_journal_status status =
-            sinkhole_drain_acknowledge(ship->drain, lane->number, safe.segment, safe.sequence);
-
-        if (status != SINKHOLE_JOURNAL_OK) {
-            ship_condition(ship, SINKHOLE_ALARM, "archive-failed", true,
-                           "cannot move stored hits from %s/journal to the archive: %s (%s)",
-                           ship->dir, sinkhole_journal_status_text(status), strerror(errno));
-            return;
-        }
-        if (before != sinkhole_drain_first_segment(ship->drain, lane->number)) {
-            ship_condition(ship, SINKHOLE_NOTICE, "archive-failed", false,
-                           "stored hits are archived again");
-            ship->retire_next = lane->number + 1;
-            return;
-        }
-    }
-}
-
 /* --- the clockwork
  * ------------------------------------------------------------------------------------ */
 
@@ -390,9 +332,7 @@ static void lane_init(struct sinkhole_ship *ship, unsigned number)
     struct ship_lane *lane = &ship->lane[number];
     size_t at;
 
-    lane->ship = ship;
-    lane->number = number;
-    lane->phase = SHIP_UNKNOWN;
+    *lane = (struct ship_lane){.ship = ship, .number = number, .phase = SHIP_UNKNOWN};
     snprintf(lane->key, sizeof(lane->key), SINKHOLE_REDIS_HITS_F, ship->settings->resolver_name,
              number);
     at = (size_t)snprintf(lane->field, sizeof(lane->field), "%u:", number);
@@ -435,19 +375,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
     ship->idle = idle && agent_redis_is_ready(ship->redis);
     if (ship->ticks % RETIRE_EVERY == 0)
-        ship_retire(ship, now_ms);
-}
-
-static void ship_watch_damage(struct sinkhole_ship *ship)
-{
-    struct sinkhole_backlog backlog;
-
-    sinkhole_drain_backlog(ship->drain, &backlog);
-    if (backlog.damaged > ship->stats.damaged)
-        ship_event(ship, SINKHOLE_ALARM, "journal-damaged",
-                   "%" PRIu64 " records of the hit journal could not be read",
-                   backlog.damaged - ship->stats.damaged);
-    ship->stats.damaged = backlog.damaged;
+        ship_keep_retire(ship, now_ms);
+    if (ship->ticks % IDENTITY_EVERY == 0)
+        ship_keep_identity(ship);
 }
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
@@ -461,15 +391,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
                        ship->stats.last_error);
     if (ship->drain == NULL)
         return;
-    for (unsigned i = 0; i < ship->lanes; i++)
-        lane_mark(&ship->lane[i], now_ms);
-    ship_watch_damage(ship);
-    if (now_ms >= ship->purge_ms) {
-        const uint64_t keep_ms = ship->settings->keep_hits_days * 86400000;
-
-        ship->purge_ms = now_ms + PURGE_EVERY_MS;
-        sinkhole_archive_purge(ship->dir, sinkhole_now_ms() - (int64_t)keep_ms);
-    }
+    ship_keep_second(ship, now_ms);
 }
 
 static void on_trim(evutil_socket_t fd, short what, void *arg)

@@ -86,4 +86,12 @@ void ship_condition(struct sinkhole_ship *ship, enum sinkhole_severity severity,
 /* Keeps a reply's text as the last error. */
 void ship_note_error(struct sinkhole_ship *ship, const redisReply *reply);
 
+/* ship_keep.c, times monotonic. Once a second: marks, damage, old archive files. */
+void ship_keep_second(struct sinkhole_ship *ship, int64_t now_ms);
+/* Archives at most one segment. */
+void ship_keep_retire(struct sinkhole_ship *ship, int64_t now_ms);
+/* Takes another journal in the place of the one being read: somebody has removed the folder and the
+ * resolver has made a new one. */
+void ship_keep_identity(struct sinkhole_ship *ship);
+
 #endif

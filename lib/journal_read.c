@@ -36,6 +36,7 @@ struct drain_lane {
     size_t count, room;
     struct segment_cursor cursor; /* base NULL: none mapped */
     uint64_t number;              /* of the mapped segment */
+    bool headless;                /* it lost its header with the power: nobody writes it */
     uint64_t passed;              /* segments up to this one are finished with */
     uint64_t skip_segment, skip_sequence;
     uint64_t damaged; /* in segments that are gone */
@@ -146,8 +147,24 @@ static void lane_unmap(struct drain_lane *lane)
 
 static uint32_t lane_state(const struct drain_lane *lane)
 {
-    return atomic_load_explicit(&segment_header_of(lane->cursor.base)->state,
+    return lane->headless ? (uint32_t)SEGMENT_SEALED : atomic_load_explicit(&segment_header_of(lane->cursor.base)->state,
                                 memory_order_acquire);
+}
+
+/* Nothing but zeros where every segment that has a name had its header: the page never reached the disk. The
+ * records prove themselves without it. */
+static bool header_lost(const struct segment_header *header)
+{
+    static const struct segment_header zeros;
+
+    return memcmp(header, &zeros, sizeof(zeros)) == 0;
+}
+
+static bool header_fits(const struct segment_header *header, const struct sinkhole_drain *drain,
+                        unsigned lane, uint64_t segment)
+{
+    return segment_header_valid(header) && header->lane == lane && header->segment == segment &&
+           memcmp(header->journal, drain->journal, sizeof(drain->journal)) == 0;
 }
 
 /* Maps one segment of the lane. False: it is gone, or useless, which is noted. */
@@ -173,9 +190,8 @@ static bool lane_map(const struct sinkhole_drain *drain, unsigned number, uint64
 
     const struct segment_header *header = segment_header_of(base);
 
-    if (!segment_header_valid(header) || header->lane != number ||
-        header->segment != segment_number ||
-        memcmp(header->journal, drain->journal, sizeof(drain->journal)) != 0) {
+    lane->headless = header_lost(header);
+    if (!lane->headless && !header_fits(header, drain, number, segment_number)) {
         munmap(base, SINKHOLE_SEGMENT_BYTES);
         if (segment != NULL && !segment->useless) {
             segment->useless = segment->finished = true;

@@ -27,6 +27,7 @@
 
 #define SPARES 2u /* ready for each lane */
 #define RING 4u   /* power of two, more than SPARES */
+#define UNNAMED "segment.new" /* a segment being made; one at a time, by the lock's holder */
 
 #define REPEAT_SLOTS 1024u /* power of two */
 #define REPEAT_WAYS 4u
@@ -286,27 +287,30 @@ static int folder_each(struct sinkhole_journal *journal, segment_visit_fn visit)
     return found;
 }
 
-/* Makes and maps the file with its room reserved; NULL with errno, and no file is left. */
+/* Makes and maps the file with its room reserved. It gets its name last, so that a reader never meets one
+ * without header. NULL with errno, and no file is left. */
 static uint8_t *segment_file_make(const struct sinkhole_journal *journal, const char *name,
                                   unsigned lane, uint64_t number)
 {
     struct segment_header header;
     uint8_t *base = MAP_FAILED;
-    const int fd =
-        openat(journal->folder_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0660);
+    const int fd = openat(journal->folder_fd, UNNAMED,
+                          O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0660);
 
     if (fd < 0)
         return NULL;
     segment_header_init(&header, journal->journal, lane, number);
     (void)fchmod(fd, 0660);
     errno = posix_fallocate(fd, 0, SINKHOLE_SEGMENT_BYTES);
-    if (errno == 0 && pwrite(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header))
+    if (errno == 0 && pwrite(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+        renameat(journal->folder_fd, UNNAMED, journal->folder_fd, name) == 0)
         base = mmap(NULL, SINKHOLE_SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     const int saved = errno;
 
     close(fd);
     if (base == MAP_FAILED) {
+        unlinkat(journal->folder_fd, UNNAMED, 0);
         unlinkat(journal->folder_fd, name, 0);
         errno = saved;
         return NULL;
@@ -412,7 +416,7 @@ static void segment_inherit(struct sinkhole_journal *journal, const char *name, 
     if (fstat(fd, &st) == 0 && st.st_size == SINKHOLE_SEGMENT_BYTES)
         base = mmap(NULL, SINKHOLE_SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     else if (st.st_size < SINKHOLE_SEGMENT_BYTES)
-        unlinkat(journal->folder_fd, name, 0); /* died while making it: never in use */
+        unlinkat(journal->folder_fd, name, 0); /* cut by a power loss: no page of it was mapped */
     close(fd);
     if (base == MAP_FAILED)
         return;

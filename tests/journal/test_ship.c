@@ -386,6 +386,31 @@ static void a_fresh_journal_starts_above_the_stream(void **state)
     expect_all_once(f, 1);
 }
 
+static bool journal_replaced(struct fixture *f)
+{
+    return f->events > 0;
+}
+
+static void a_journal_made_anew_is_taken_up(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+
+    journal_open(f, 1);
+    ship_start(f);
+    append(f, 100, 1);
+    run_until(f, all_stored, "the old journal");
+    sinkhole_journal_close(f->journal);
+    snprintf(path, sizeof(path), "%s/journal", f->server.dir);
+    sample_dir_remove(path);
+    journal_open(f, 1);
+    append(f, 100, 1);
+    run_until(f, journal_replaced, "the new journal to be seen");
+    assert_non_null(strstr(f->last_text, "journal-replaced"));
+    run_until(f, all_stored, "the new journal");
+    expect_all_once(f, 1);
+}
+
 static void another_shipper_is_noticed(void **state)
 {
     struct fixture *f = *state;
@@ -507,6 +532,7 @@ int main(void)
         CASE(a_read_only_server_is_left),
         CASE(what_a_failover_lost_is_sent_again),
         CASE(a_fresh_journal_starts_above_the_stream),
+        CASE(a_journal_made_anew_is_taken_up),
         CASE(another_shipper_is_noticed),
         CASE(repeats_arrive_with_their_count),
         CASE(old_hits_leave_in_time),
