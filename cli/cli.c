@@ -60,6 +60,21 @@ static int print_table(const struct cli_command *table, const char *usage)
     return CLI_OK;
 }
 
+/* Every command's part of the manual, as mdoc: what doc/sinkholectl.8.in leaves room for. */
+static int print_manual(struct cli *cli, const struct cli_command *table)
+{
+    static char flag[] = "--manual";
+
+    for (const struct cli_command *row = table; row->name != NULL; row++) {
+        char name[64];
+        char *words[] = {name, flag, NULL};
+
+        snprintf(name, sizeof name, "%s", row->name);
+        row->run(cli, 2, words);
+    }
+    return CLI_OK;
+}
+
 static const char *nearest(const char *word, const char *const *words)
 {
     unsigned best = (unsigned)strlen(word) / 3 + 2;
@@ -89,6 +104,8 @@ int cli_dispatch(struct cli *cli, const struct cli_command *table, const char *u
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return print_table(table, usage);
+    if (strcmp(argv[1], "--manual") == 0)
+        return print_manual(cli, table);
     for (const struct cli_command *row = table; row->name != NULL; row++) {
         if (strcmp(row->name, argv[1]) == 0)
             return row->run(cli, argc - 1, argv + 1);
@@ -122,6 +139,54 @@ static void print_page(const struct cli_page *page)
         printf("\nexamples:\n%s", page->examples);
 }
 
+/* Lines of mdoc text: backslashes doubled, nothing at a line's start that looks like a macro, and a
+ * new line for a new sentence unless they are `literal`. */
+static void print_mdoc(const char *text, bool literal)
+{
+    bool begins = true;
+
+    for (; *text != '\0'; text++) {
+        if (!literal && strncmp(text, ". ", 2) == 0 && text[2] >= 'A' && text[2] <= 'Z') {
+            puts(".");
+            text++;
+            continue;
+        }
+        if (begins && (*text == '.' || *text == '\''))
+            fputs("\\&", stdout);
+        begins = *text == '\n';
+        if (*text == '\\')
+            fputs("\\e", stdout);
+        else
+            putchar(*text);
+    }
+    if (!begins)
+        putchar('\n');
+}
+
+static void print_manual_page(const struct cli_page *page)
+{
+    printf(".Ss ");
+    print_mdoc(page->synopsis, false);
+    print_mdoc(page->about, false);
+    if (page->options != NULL && page->options->name != NULL)
+        puts(".Bl -tag -width Ds");
+    for (const struct cli_option *option = page->options; option != NULL && option->name != NULL;
+         option++) {
+        printf(".It Fl Fl %s", option->name);
+        if (option->argument != NULL)
+            printf(" Ar %s", option->argument);
+        putchar('\n');
+        print_mdoc(option->help, false);
+    }
+    if (page->options != NULL && page->options->name != NULL)
+        puts(".El");
+    if (page->examples != NULL) {
+        puts(".Bd -literal");
+        print_mdoc(page->examples, true);
+        puts(".Ed");
+    }
+}
+
 static int wrong_option(const struct cli_page *page, const char *word, bool without_argument)
 {
     const char *words[OPTIONS_MAX + 1];
@@ -146,6 +211,11 @@ int cli_options(const struct cli_page *page, int *argc, char **argv)
 {
     struct option table[OPTIONS_MAX + 2] = {{.name = "help", .val = 'h'}};
     int count = 1, found, index, left = 1;
+
+    if (*argc == 2 && strcmp(argv[1], "--manual") == 0) {
+        print_manual_page(page);
+        return CLI_OK;
+    }
 
     for (const struct cli_option *option = page->options;
          option != NULL && option->name != NULL && count <= OPTIONS_MAX; option++, count++) {

@@ -217,8 +217,8 @@ static int follow(struct hits *hits)
 
     hits->limit = 0;
     hits->since_ms = 0;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a hit is shown when it comes */
     print_head(hits);
-    fflush(stdout);
     status = sinkhole_hits_follow(hits->cli->store, 1000, visit, hits);
     return cli_store_fail(hits->cli, status);
 }

@@ -18,6 +18,8 @@ static const struct cli_command commands[] = {
     {"feed", cmd_feed, "lists: from a file or a letter to what every resolver enforces"},
     {"why", cmd_why, "who lists a name, on what letter, and what happens to it"},
     {"allow", cmd_allow, "exceptions: let a name resolve, with a reason and an end"},
+    {"hits", cmd_hits, "who asked for listed names"},
+    {"report", cmd_report, "what a unit is told: CSV, JSON Lines, a page"},
     {"status", cmd_status, "is every resolver well, and if not, what is wrong"},
     {"alarm", cmd_alarm, "what was reported, and that somebody has seen it"},
     {"settings", cmd_settings, "show, check or explain the settings file"},
@@ -70,7 +72,8 @@ static int take_global(struct cli *cli, const char **ret_config, int *argc, char
 static bool asks_for_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
+            strcmp(argv[i], "--manual") == 0)
             return true;
     return false;
 }

@@ -222,14 +222,6 @@ static int write_report(struct job *job)
     return CLI_OK;
 }
 
-static const struct sinkhole_unit *unit_of_row(struct job *job, size_t i)
-{
-    struct sinkhole_report_row row;
-
-    sinkhole_fold_row(job->report.fold, i, &row);
-    return row.unit;
-}
-
 /* Rows lie by unit: a report for each run, and an empty one for nobody. */
 static int write_all(struct job *job)
 {
@@ -237,10 +229,11 @@ static int write_all(struct job *job)
     int code = CLI_OK;
 
     for (size_t i = 0; i < count && code == CLI_OK; i = job->report.end) {
-        job->report.unit = unit_of_row(job, i);
+        job->report.unit = sinkhole_fold_unit(job->report.fold, i);
         job->report.first = i;
         job->report.end = i + 1;
-        while (job->report.end < count && unit_of_row(job, job->report.end) == job->report.unit)
+        while (job->report.end < count &&
+               sinkhole_fold_unit(job->report.fold, job->report.end) == job->report.unit)
             job->report.end++;
         cli_progress(job->cli, "Writing reports", i, count);
         code = write_report(job);

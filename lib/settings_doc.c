@@ -81,7 +81,7 @@ static void write_mdoc(const char *text, FILE *out)
 
 void sinkhole_settings_manual(FILE *out)
 {
-    char expected[256];
+    char expected[256], sentence[512];
 
     for (unsigned i = 0; i < SETTINGS_ROW_COUNT; i++) {
         const struct settings_row *row = &settings_rows[i];
@@ -90,15 +90,18 @@ void sinkhole_settings_manual(FILE *out)
 
         if (first) {
             fprintf(out, ".Ss %s\n", settings_sections[row->section].name);
-            write_mdoc(settings_sections[row->section].help, out);
+            snprintf(sentence, sizeof sentence, "%s.", settings_sections[row->section].help);
+            write_mdoc(sentence, out);
             fputs(".Bl -tag -width Ds\n", out);
         }
         fprintf(out, ".It Cm %s\n", row->key);
-        write_mdoc(row->help, out);
+        snprintf(sentence, sizeof sentence, "%s.", row->help);
+        write_mdoc(sentence, out);
         settings_expected(row, expected, sizeof expected);
-        fputs(".br\nTakes ", out);
-        write_mdoc(expected, out);
-        fputs(".br\nDefault: ", out);
+        fputs("Takes ", out);
+        snprintf(sentence, sizeof sentence, "%s.", expected);
+        write_mdoc(sentence, out);
+        fputs("Default: ", out);
         write_default(row, out);
         fputc('\n', out);
         if (last)

@@ -155,7 +155,7 @@ size_t sinkhole_escape_csv(const char *text, char *buf, size_t size)
 {
     /* strchr finds the terminator too: an empty field begins with no sign */
     bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
-    bool quoted = formula || strpbrk(text, ",;\"\r\n\t ") != NULL;
+    bool quoted = formula || strpbrk(text, ",;\"\r\n\t") != NULL;
     struct out out = {.buf = buf, .size = size, .reserve = quoted ? 1 : 0};
 
     if (quoted)

@@ -5,11 +5,13 @@
  *
  * Threads: pure, but for `out`. Memory: a field's text on the stack.
  */
+#include "config.h"
+
 #include "sinkhole/report.h"
 
-#include <inttypes.h>
 #include <string.h>
-#include <time.h>
+
+#include "report/digits.h"
 
 #define FIELD_MAX SINKHOLE_NAME_TEXT_MAX
 #define ESCAPED_MAX (FIELD_MAX * 7) /* \u{..} of every octet, or less */
@@ -27,43 +29,81 @@ struct field {
 
 static void copy(char *buf, size_t size, const char *text)
 {
-    snprintf(buf, size, "%s", text);
+    size_t len = strlen(text);
+
+    if (len >= size)
+        len = size - 1;
+    memcpy(buf, text, len);
+    buf[len] = '\0';
 }
 
-static void time_text(int64_t ms, const char *format, bool with_ms, char *buf, size_t size)
+/* "YYYY-MM-DD?HH:MM:SS", `between` for the ?, 20 octets: a million times over, gmtime_r would be
+ * most of the work. Days to date as in Hinnant's chrono-compatible date algorithms. */
+static char *put_time(char *at, int64_t ms, char between)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm tm;
-    size_t used;
+    uint64_t seconds = ms < 0 ? 0 : (uint64_t)ms / 1000;
+    unsigned second = (unsigned)(seconds % 86400), days = (unsigned)(seconds / 86400 % 3652059);
+    unsigned shifted = days + 719468, era = shifted / 146097, of_era = shifted % 146097;
+    unsigned year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned month = (5 * of_year + 2) / 153; /* from March */
+    unsigned day = of_year - (153 * month + 2) / 5 + 1;
 
-    if (gmtime_r(&seconds, &tm) == NULL)
-        return;
-    used = strftime(buf, size, format, &tm);
-    if (with_ms)
-        snprintf(buf + used, size - used, ".%03dZ", (int)(ms % 1000));
+    month = month < 10 ? month + 3 : month - 9;
+    at = report_put_digits(at, year_of_era + era * 400 + (month <= 2), 4);
+    *at++ = '-';
+    at = report_put_digits(at, month, 2);
+    *at++ = '-';
+    at = report_put_digits(at, day, 2);
+    *at++ = between;
+    at = report_put_digits(at, second / 3600, 2);
+    *at++ = ':';
+    at = report_put_digits(at, second / 60 % 60, 2);
+    *at++ = ':';
+    return report_put_digits(at, second % 60, 2);
+}
+
+static void put_time_ms(char *buf, int64_t ms)
+{
+    char *at = put_time(buf, ms, 'T');
+
+    *at++ = '.';
+    at = report_put_digits(at, (unsigned)(ms < 0 ? 0 : ms % 1000), 3);
+    memcpy(at, "Z", 2);
 }
 
 #define GET(name)                                                                                  \
     static void get_##name(const struct sinkhole_report_row *row, char *buf, size_t size)
 GET(event_id)
 {
-    snprintf(buf, size, "%s/%" PRIu32 "/%s", row->resolver, row->lane, row->id);
+    char *at;
+
+    copy(buf, size, row->resolver);
+    at = buf + strlen(buf);
+    *at++ = '/';
+    at = report_put_number(at, row->lane);
+    *at++ = '/';
+    copy(at, size - (size_t)(at - buf), row->id);
 }
 GET(timestamp)
 {
-    time_text(row->first_ms, "%Y-%m-%d %H:%M:%S", false, buf, size);
+    (void)size; /* 20 octets of FIELD_MAX */
+    *put_time(buf, row->first_ms, ' ') = '\0';
 }
 GET(first_seen)
 {
-    time_text(row->first_ms, "%Y-%m-%dT%H:%M:%S", true, buf, size);
+    (void)size;
+    put_time_ms(buf, row->first_ms);
 }
 GET(last_seen)
 {
-    time_text(row->last_ms, "%Y-%m-%dT%H:%M:%S", true, buf, size);
+    (void)size;
+    put_time_ms(buf, row->last_ms);
 }
 GET(count)
 {
-    snprintf(buf, size, "%" PRIu64, row->count);
+    (void)size;
+    *report_put_number(buf, row->count) = '\0';
 }
 GET(client_ip)
 {
@@ -72,7 +112,8 @@ GET(client_ip)
 }
 GET(client_port)
 {
-    snprintf(buf, size, "%u", row->hit->port);
+    (void)size;
+    *report_put_number(buf, row->hit->port) = '\0';
 }
 GET(client_source)
 {
@@ -175,7 +216,8 @@ GET(severity_word)
 }
 GET(generation)
 {
-    snprintf(buf, size, "%" PRIu64, row->hit->generation);
+    (void)size;
+    *report_put_number(buf, row->hit->generation) = '\0';
 }
 GET(resolver)
 {
@@ -245,6 +287,16 @@ static const struct field *column_field(size_t column)
     return found[column];
 }
 
+/* Most texts need no escape: only printable ASCII, and none of `special`. */
+static bool is_plain(const char *text, const char special[static 4])
+{
+    for (; *text != '\0'; text++)
+        if (*text < ' ' || *text > '~' || *text == special[0] || *text == special[1] ||
+            *text == special[2] || *text == special[3])
+            return false;
+    return true;
+}
+
 void sinkhole_report_json(const struct sinkhole_report_row *row, FILE *out)
 {
     char text[FIELD_MAX], escaped[ESCAPED_MAX];
@@ -257,13 +309,23 @@ void sinkhole_report_json(const struct sinkhole_report_row *row, FILE *out)
         fields[i].get(row, text, sizeof text);
         if (text[0] == '\0')
             continue; /* what is not known is not there */
-        if (fields[i].kind == FIELD_TEXT)
-            sinkhole_escape_json(text, escaped, sizeof escaped);
-        fprintf(out, "%c\"%s\":%s", before, fields[i].json,
-                fields[i].kind == FIELD_TEXT ? escaped : text);
+        fputc_unlocked(before, out);
+        fputc_unlocked('"', out);
+        fputs_unlocked(fields[i].json, out);
+        fputs_unlocked("\":", out);
         before = ',';
+        if (fields[i].kind == FIELD_NUMBER) {
+            fputs_unlocked(text, out);
+        } else if (is_plain(text, "\"\\\"\\")) {
+            fputc_unlocked('"', out);
+            fputs_unlocked(text, out);
+            fputc_unlocked('"', out);
+        } else {
+            sinkhole_escape_json(text, escaped, sizeof escaped);
+            fputs_unlocked(escaped, out);
+        }
     }
-    fputs("}\n", out);
+    fputs_unlocked("}\n", out);
 }
 
 void sinkhole_report_csv_head(FILE *out)
@@ -281,15 +343,19 @@ void sinkhole_report_csv(const struct sinkhole_report_row *row, FILE *out)
         const struct field *field = column_field(i);
 
         if (i > 0)
-            fputc(',', out);
+            fputc_unlocked(',', out);
         if (field == NULL)
             continue;
         text[0] = '\0';
         field->get(row, text, sizeof text);
+        if (strchr("=+-@", text[0]) == NULL && is_plain(text, ",;\"\"")) {
+            fputs_unlocked(text, out);
+            continue;
+        }
         sinkhole_escape_csv(text, escaped, sizeof escaped);
-        fputs(escaped, out);
+        fputs_unlocked(escaped, out);
     }
-    fputs("\r\n", out);
+    fputs_unlocked("\r\n", out);
 }
 
 void sinkhole_report_fields(FILE *out)

@@ -16,6 +16,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "report/digits.h"
 #include "report/intern.h"
 
 #define HOUR_MS 3600000
@@ -30,6 +31,11 @@ struct row {
     uint16_t port, qtype, qclass;
     uint8_t transport, client_source, action, rcode, flags;
 };
+struct owner {
+    const struct sinkhole_unit *unit; /* NULL: nobody */
+    struct sinkhole_prefix network;
+    uint32_t rank; /* place in the file, nobody last */
+};
 struct sinkhole_fold {
     const struct sinkhole_unit_file *units;
     const struct sinkhole_unit *only;
@@ -40,10 +46,11 @@ struct sinkhole_fold {
     uint32_t slots;
     uint64_t hits;
     /* after finish */
-    uint32_t *order;
-    uint32_t *address_rank, *name_rank, *unit_rank; /* by number of the address or name */
-    /* what fold_row hands out */
+    uint32_t *address_rank, *name_rank; /* by number of the address or name */
+    struct owner *owners;               /* by number of the address */
+    /* what fold_row hands out, and which row's names and addresses stand in it */
     struct sinkhole_hit hit;
+    const struct row *shown;
     char resolver[SINKHOLE_RESOLVER_NAME_MAX + 1], entry[48];
 };
 
@@ -68,10 +75,9 @@ void sinkhole_fold_free(struct sinkhole_fold *fold)
     intern_done(&fold->resolvers);
     free(fold->rows);
     free(fold->table);
-    free(fold->order);
     free(fold->address_rank);
     free(fold->name_rank);
-    free(fold->unit_rank);
+    free(fold->owners);
     free(fold);
 }
 
@@ -105,7 +111,7 @@ static void get_name(const struct sinkhole_fold *fold, uint32_t number,
     size_t len;
     const uint8_t *wire = intern_get(&fold->names, number, &len);
 
-    memset(ret_name, 0, sizeof *ret_name);
+    ret_name->labels = 0;
     ret_name->wire_len = (uint8_t)len;
     memcpy(ret_name->wire, wire, len);
     for (size_t at = 0; at < len && wire[at] != 0; at += (size_t)wire[at] + 1)
@@ -279,22 +285,21 @@ static uint32_t *ranks(struct intern *intern, int (*compare)(const void *, const
     return rank;
 }
 
-/* Each address's unit: its place in the file, nobody's last. */
-static uint32_t *owners(const struct sinkhole_fold *fold)
+static struct owner *owners(const struct sinkhole_fold *fold)
 {
-    uint32_t *owner = malloc((fold->addresses.count + 1) * sizeof *owner);
+    struct owner *all = calloc(fold->addresses.count + 1, sizeof *all);
 
-    for (uint32_t i = 0; owner != NULL && i < fold->addresses.count; i++) {
+    for (uint32_t i = 0; all != NULL && i < fold->addresses.count; i++) {
         struct sinkhole_address address;
-        struct sinkhole_prefix network;
-        const struct sinkhole_unit *unit;
+        struct owner *owner = &all[i];
 
         get_address(fold, i, &address);
-        unit = sinkhole_unit_file_owner(fold->units, &address, &network);
-        owner[i] =
-            unit == NULL ? UINT32_MAX : (uint32_t)(unit - sinkhole_unit_file_get(fold->units, 0));
+        owner->unit = sinkhole_unit_file_owner(fold->units, &address, &owner->network);
+        owner->rank = owner->unit == NULL
+                          ? UINT32_MAX
+                          : (uint32_t)(owner->unit - sinkhole_unit_file_get(fold->units, 0));
     }
-    return owner;
+    return all;
 }
 
 static int compare_rows(const void *a, const void *b, void *arg)
@@ -303,7 +308,7 @@ static int compare_rows(const void *a, const void *b, void *arg)
     const struct row *left = &fold->rows[*(const uint32_t *)a];
     const struct row *right = &fold->rows[*(const uint32_t *)b];
     const uint32_t keys[4][2] = {
-        {fold->unit_rank[left->client], fold->unit_rank[right->client]},
+        {fold->owners[left->client].rank, fold->owners[right->client].rank},
         {fold->address_rank[left->client], fold->address_rank[right->client]},
         {fold->name_rank[left->indicator], fold->name_rank[right->indicator]},
         {left->hour, right->hour},
@@ -317,17 +322,34 @@ static int compare_rows(const void *a, const void *b, void *arg)
 
 bool sinkhole_fold_finish(struct sinkhole_fold *fold)
 {
+    uint32_t *order;
+    struct row *sorted;
+    bool good;
+
+    free(fold->table); /* no more hits come */
+    fold->table = NULL;
+    fold->slots = 0;
     fold->address_rank = ranks(&fold->addresses, compare_addresses);
     fold->name_rank = ranks(&fold->names, compare_names);
-    fold->unit_rank = owners(fold);
-    fold->order = malloc((fold->count + 1) * sizeof *fold->order);
-    if (fold->address_rank == NULL || fold->name_rank == NULL || fold->unit_rank == NULL ||
-        fold->order == NULL)
-        return false;
-    for (uint32_t i = 0; i < fold->count; i++)
-        fold->order[i] = i;
-    qsort_r(fold->order, fold->count, sizeof *fold->order, compare_rows, fold);
-    return true;
+    fold->owners = owners(fold);
+    order = malloc((fold->count + 1) * sizeof *order);
+    sorted = malloc((fold->count + 1) * sizeof *sorted);
+    good = fold->address_rank != NULL && fold->name_rank != NULL && fold->owners != NULL &&
+           order != NULL && sorted != NULL;
+    for (uint32_t i = 0; good && i < fold->count; i++)
+        order[i] = i;
+    if (good)
+        qsort_r(order, fold->count, sizeof *order, compare_rows, fold);
+    for (uint32_t i = 0; good && i < fold->count; i++)
+        sorted[i] = fold->rows[order[i]];
+    if (good) { /* rows are read in this order, several times over */
+        free(fold->rows);
+        fold->rows = sorted;
+        sorted = NULL;
+    }
+    free(sorted);
+    free(order);
+    return good;
 }
 
 size_t sinkhole_fold_count(const struct sinkhole_fold *fold)
@@ -340,38 +362,64 @@ uint64_t sinkhole_fold_hits(const struct sinkhole_fold *fold)
     return fold->hits;
 }
 
+/* Rows lie by client and indicator: most of a row is what the row before had. */
+static void show_names(struct sinkhole_fold *fold, const struct row *row)
+{
+    struct sinkhole_hit *hit = &fold->hit;
+    const struct row *shown = fold->shown;
+    size_t len;
+    const uint8_t *text;
+
+    if (shown == NULL || shown->client != row->client)
+        get_address(fold, row->client, &hit->client);
+    if (shown == NULL || shown->answer != row->answer)
+        get_address(fold, row->answer, &hit->answer);
+    if (shown == NULL || shown->indicator != row->indicator)
+        get_name(fold, row->indicator, &hit->indicator);
+    if (shown == NULL || shown->qname != row->qname)
+        get_name(fold, row->qname, &hit->qname);
+    if (shown == NULL || shown->resolver != row->resolver) {
+        text = intern_get(&fold->resolvers, row->resolver, &len);
+        memcpy(fold->resolver, text, len);
+        fold->resolver[len] = '\0';
+    }
+    fold->shown = row;
+}
+
 void sinkhole_fold_row(struct sinkhole_fold *fold, size_t i, struct sinkhole_report_row *ret_row)
 {
-    const struct row *row = &fold->rows[fold->order[i]];
+    const struct row *row = &fold->rows[i];
     struct sinkhole_hit *hit = &fold->hit;
-    size_t len;
-    const uint8_t *text = intern_get(&fold->resolvers, row->resolver, &len);
+    char *entry;
 
-    snprintf(fold->resolver, sizeof fold->resolver, "%.*s", (int)len, (const char *)text);
-    snprintf(fold->entry, sizeof fold->entry, "%" PRIu64 "-%" PRIu64, row->id[0], row->id[1]);
-    *hit =
-        (struct sinkhole_hit){.time_ms = row->first_ms,
-                              .count = row->count > UINT32_MAX ? UINT32_MAX : (uint32_t)row->count,
-                              .rule = row->rule,
-                              .generation = row->generation,
-                              .port = row->port,
-                              .qtype = row->qtype,
-                              .qclass = row->qclass,
-                              .transport = row->transport,
-                              .client_source = row->client_source,
-                              .action = row->action,
-                              .rcode = row->rcode,
-                              .flags = row->flags};
-    get_address(fold, row->client, &hit->client);
-    get_address(fold, row->answer, &hit->answer);
-    get_name(fold, row->qname, &hit->qname);
-    get_name(fold, row->indicator, &hit->indicator);
+    show_names(fold, row);
+    entry = report_put_number(fold->entry, row->id[0]);
+    *entry++ = '-';
+    *report_put_number(entry, row->id[1]) = '\0';
+    hit->time_ms = row->first_ms;
+    hit->count = row->count > UINT32_MAX ? UINT32_MAX : (uint32_t)row->count;
+    hit->rule = row->rule;
+    hit->generation = row->generation;
+    hit->port = row->port;
+    hit->qtype = row->qtype;
+    hit->qclass = row->qclass;
+    hit->transport = row->transport;
+    hit->client_source = row->client_source;
+    hit->action = row->action;
+    hit->rcode = row->rcode;
+    hit->flags = row->flags;
     *ret_row = (struct sinkhole_report_row){.hit = hit,
                                             .resolver = fold->resolver,
                                             .id = fold->entry,
                                             .lane = row->lane,
                                             .first_ms = row->first_ms,
                                             .last_ms = row->last_ms,
-                                            .count = row->count};
-    ret_row->unit = sinkhole_unit_file_owner(fold->units, &hit->client, &ret_row->network);
+                                            .count = row->count,
+                                            .unit = fold->owners[row->client].unit,
+                                            .network = fold->owners[row->client].network};
+}
+
+const struct sinkhole_unit *sinkhole_fold_unit(const struct sinkhole_fold *fold, size_t i)
+{
+    return fold->owners[fold->rows[i].client].unit;
 }

@@ -121,6 +121,9 @@ uint64_t sinkhole_fold_hits(const struct sinkhole_fold *fold);
 /* Row i; row->hit and texts are valid until the next call. */
 void sinkhole_fold_row(struct sinkhole_fold *fold, size_t i, struct sinkhole_report_row *ret_row);
 
+/* Whose row i is; NULL: nobody's. */
+const struct sinkhole_unit *sinkhole_fold_unit(const struct sinkhole_fold *fold, size_t i);
+
 /* --- a unit's report
  * -------------------------------------------------------------------------------- */
 struct sinkhole_report {

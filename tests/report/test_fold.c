@@ -157,7 +157,7 @@ static void test_formats(void **state)
     row_text(&row, sinkhole_report_csv, text, sizeof text);
     assert_string_equal(
         text,
-        "\"2026-11-24 00:00:01\",tcp,10.1.0.9,40000,,,,,,,,,,,high,\"'=cmd|calc\",\"'=cmd|calc\","
+        "2026-11-24 00:00:01,tcp,10.1.0.9,40000,,,,,,,,,,,high,\"'=cmd|calc\",\"'=cmd|calc\","
         "c2,HTTPS,\",\\\"\"\\027[\\032=1.evil.com.vn\",3\r\n");
     row_text(&row, sinkhole_report_json, text, sizeof text);
     assert_string_equal(
