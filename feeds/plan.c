@@ -183,17 +183,20 @@ static bool walk_line(void *arg, const char *key, size_t key_len, const uint32_t
         if (order == 0)
             break;
     }
-    if (order != 0 && old != NULL) {
-        if (walk->plan->mode == SINKHOLE_MODE_REPLACE)
-            name_removed(walk, key, key_len, old);
-        else
-            walk->outcome->kept++;
-    }
+    if (order != 0 && old != NULL) /* replace: not among the names */
+        name_removed(walk, key, key_len, old);
     walk->lines += count;
     if (walk->plan->feeds->progress != NULL && walk->lines % PROGRESS_EVERY < count)
         walk->plan->feeds->progress(walk->plan->feeds->progress_arg, "Comparing", walk->lines,
                                     walk->total > walk->lines ? walk->total : walk->lines + 1);
     return walk->store == SINKHOLE_STORE_OK;
+}
+
+static const char *name_at(void *arg, size_t i, size_t *ret_len)
+{
+    enum sinkhole_scope scope;
+
+    return feed_names_at(arg, i, ret_len, &scope);
 }
 
 /* One pass. With a change it must be at the generation that the change starts from. */
@@ -207,7 +210,12 @@ static enum sinkhole_store_status pass(struct walk *walk)
     outcome->added = outcome->removed = outcome->changed = outcome->kept = 0;
     walk->next = 0;
     walk->lines = 0;
-    status = sinkhole_list_read(feeds->store, &head, walk_line, walk);
+    if (walk->plan->mode == SINKHOLE_MODE_AMEND)
+        status =
+            sinkhole_list_find_many(feeds->store, walk->plan->names->count, name_at,
+                                    (void *)(uintptr_t)walk->plan->names, &head, walk_line, walk);
+    else
+        status = sinkhole_list_read(feeds->store, &head, walk_line, walk);
     if (status == SINKHOLE_STORE_OK)
         status = walk->store;
     if (status != SINKHOLE_STORE_OK)
@@ -334,6 +342,12 @@ static enum sinkhole_feeds_status publish_once(const struct feed_plan *plan,
     return status;
 }
 
+bool feed_plan_again(struct sinkhole_store *store, enum sinkhole_store_status status)
+{
+    return status == SINKHOLE_STORE_CONFLICT ||
+           (status == SINKHOLE_STORE_RECONNECT && sinkhole_store_ping(store) == SINKHOLE_STORE_OK);
+}
+
 enum sinkhole_feeds_status feed_plan_publish(const struct feed_plan *plan,
                                              struct sinkhole_feeds_outcome *outcome)
 {
@@ -341,7 +355,7 @@ enum sinkhole_feeds_status feed_plan_publish(const struct feed_plan *plan,
 
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         status = publish_once(plan, outcome);
-        if (status != SINKHOLE_FEEDS_STORE || outcome->store != SINKHOLE_STORE_CONFLICT)
+        if (status != SINKHOLE_FEEDS_STORE || !feed_plan_again(plan->feeds->store, outcome->store))
             break;
     }
     return status;

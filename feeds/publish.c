@@ -268,7 +268,7 @@ enum sinkhole_feeds_status sinkhole_feeds_rollback(const struct sinkhole_feeds *
         return from_store(ret_outcome, status);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         status = undo_once(feeds, feed, generation, who, ret_outcome);
-        if (status != SINKHOLE_STORE_CONFLICT)
+        if (!feed_plan_again(feeds->store, status))
             break;
     }
     if (status == SINKHOLE_STORE_OK)

@@ -277,6 +277,21 @@ static enum sinkhole_store_status look(struct sinkhole_store *store, struct sink
 
 /* --- running --- */
 
+/* What does not fit together was read in pieces: somebody may have published in between. */
+static enum sinkhole_store_status or_conflict(struct sinkhole_store *store,
+                                              const struct sinkhole_commit *commit)
+{
+    struct sinkhole_list_root root;
+
+    if (sinkhole_list_root_read(store, SINKHOLE_CALL_ONCE, &root) != SINKHOLE_STORE_OK ||
+        root.head.generation == commit->generation)
+        return SINKHOLE_STORE_DAMAGED;
+    return sinkhole_store_fail(store, SINKHOLE_STORE_CONFLICT,
+                               "generation %" PRIu64
+                               " has been published meanwhile; look and try again",
+                               root.head.generation);
+}
+
 /* One attempt, all of it. *ret_unknown: EXEC was sent and its answer is lost. */
 static enum sinkhole_store_status attempt(struct sinkhole_store *store,
                                           struct sinkhole_commit *commit, bool *ret_unknown)
@@ -287,6 +302,8 @@ static enum sinkhole_store_status attempt(struct sinkhole_store *store,
     status = watch(store, commit);
     if (status == SINKHOLE_STORE_OK)
         status = look(store, commit);
+    if (status == SINKHOLE_STORE_DAMAGED)
+        status = or_conflict(store, commit);
     if (status != SINKHOLE_STORE_OK)
         goto out;
     status = sinkhole_pipe_add(store, "MULTI");

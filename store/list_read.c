@@ -184,33 +184,31 @@ static enum sinkhole_store_status find_in_snapshot(struct sinkhole_store *store,
     return status;
 }
 
-/* The log's net change over what the snapshot has; false: they contradict each other. */
-static bool find_in_net(const struct sinkhole_overlay *net, struct found *found)
+bool sinkhole_list_apply_net(const struct sinkhole_overlay *net, const char *key, size_t key_len,
+                             uint32_t ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *count)
 {
-    size_t count = sinkhole_overlay_count(net);
+    size_t lines = sinkhole_overlay_count(net);
     struct sinkhole_list_line line;
 
-    for (size_t i = sinkhole_overlay_seek(net, found->key, found->key_len); i < count; i++) {
+    for (size_t i = sinkhole_overlay_seek(net, key, key_len); i < lines; i++) {
         size_t at = 0;
 
         sinkhole_overlay_line(net, i, &line);
-        if (line.key_len != found->key_len || memcmp(line.text, found->key, line.key_len) != 0)
+        if (line.key_len != key_len || memcmp(line.text, key, line.key_len) != 0)
             break;
-        while (at < found->count && found->ids[at] < line.id)
+        while (at < *count && ids[at] < line.id)
             at++;
-        if (line.remove != (at < found->count && found->ids[at] == line.id))
+        if (line.remove != (at < *count && ids[at] == line.id))
             return false;
-        if (!line.remove && found->count == SINKHOLE_INDEX_ENTRIES_MAX)
+        if (!line.remove && *count == SINKHOLE_INDEX_ENTRIES_MAX)
             return false;
         if (line.remove) {
-            found->count--;
-            memmove(&found->ids[at], &found->ids[at + 1],
-                    (found->count - at) * sizeof(found->ids[0]));
+            (*count)--;
+            memmove(&ids[at], &ids[at + 1], (*count - at) * sizeof(ids[0]));
         } else {
-            memmove(&found->ids[at + 1], &found->ids[at],
-                    (found->count - at) * sizeof(found->ids[0]));
-            found->ids[at] = line.id;
-            found->count++;
+            memmove(&ids[at + 1], &ids[at], (*count - at) * sizeof(ids[0]));
+            ids[at] = line.id;
+            (*count)++;
         }
     }
     return true;
@@ -232,7 +230,7 @@ enum sinkhole_store_status sinkhole_list_find(struct sinkhole_store *store, cons
     if (status != SINKHOLE_STORE_OK)
         return status;
     status = find_in_snapshot(store, &view.root, &found);
-    if (status == SINKHOLE_STORE_OK && !find_in_net(view.net, &found))
+    if (status == SINKHOLE_STORE_OK && !sinkhole_list_apply_net(view.net, key, key_len, found.ids, &found.count))
         status = sinkhole_list_fail(store, SINKHOLE_CODEC_CONTRADICTION, SINKHOLE_REDIS_LOG);
     if (status == SINKHOLE_STORE_OK) {
         memcpy(ret_ids, found.ids, found.count * sizeof(ret_ids[0]));

@@ -40,6 +40,9 @@ enum sinkhole_store_status sinkhole_list_stream(struct sinkhole_store *store,
                                                 const struct sinkhole_list_view *view,
                                                 const struct sinkhole_overlay *change,
                                                 sinkhole_list_visit_fn visit, void *arg);
+/* The log's net change of one key over the snapshot's ids; false: they contradict each other. */
+bool sinkhole_list_apply_net(const struct sinkhole_overlay *net, const char *key, size_t key_len,
+                             uint32_t ids[SINKHOLE_INDEX_ENTRIES_MAX], size_t *count);
 /* DAMAGED or NO_MEMORY with the codec's reason; `what` is the key or ID at fault. */
 enum sinkhole_store_status sinkhole_list_fail(struct sinkhole_store *store,
                                               enum sinkhole_codec_status status, const char *what);

@@ -62,7 +62,7 @@ expect "the letter" 0 "12/CV of Cục A" "$ctl" feed show ais
 expect "what is kept beside" 0 "203.0.113.5" "$ctl" feed show ais --beside
 expect "who is the process's own user" 0 "by $(id -un) at" "$ctl" feed show ais
 printf 'new[.]example\nevil-one[.]com\n' >"$dir/second.txt"
-expect "a second letter adds" 0 "1 added, 0 removed, 0 changed, 8 kept" \
+expect "a second letter adds" 0 "1 added, 0 removed, 0 changed, 1 kept" \
     "$ctl" feed import ais "$dir/second.txt" --family OceanLotus --tlp amber --reference 13/CV --publish
 same "names" "$(field ais names)" 9
 expect "what a letter does not say it does not take away" 0 "Nothing to change" \
@@ -71,7 +71,7 @@ expect "other attributes" 0 "0 added, 0 removed, 2 changed" \
     "$ctl" feed import ais "$dir/second.txt" --family Other --publish
 expect "rollback" 0 "Rolled back" "$ctl" feed rollback ais
 expect "what was staged is dropped" 5 "nothing is staged" "$ctl" feed diff ais
-expect "the letter's attributes are back" 0 "0 added, 0 removed, 0 changed, 9 kept" \
+expect "the letter's attributes are back" 0 "0 added, 0 removed, 0 changed, 2 kept" \
     "$ctl" feed import ais "$dir/second.txt" --family OceanLotus --tlp amber --publish
 first=$("$ctl" --json feed show ais | sed 's/.*"publications":\[//' | grep -o '"generation":[0-9]*' | tail -1)
 expect "rollback to before the first letter" 0 "9 went" "$ctl" feed rollback ais "${first#*:}"

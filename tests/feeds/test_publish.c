@@ -2,6 +2,8 @@
 /* Exceptions, and imports that overtake each other, against a real Redis. Threads: one. */
 #include "tests/store/redis_help.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sinkhole/clock.h"
@@ -175,6 +177,62 @@ static void test_nobody_publishes_what_another_staged(void **state)
            "whatever is staged");
 }
 
+/* --- many keys looked up against a list of several chunks and a log --- */
+
+enum { NAMES = 150000 };
+
+static const char *nth_key(void *arg, size_t i, size_t *ret_len)
+{
+    static char
+        key[32]; /* every 997th number: listed are those below NAMES, less 1994, and 1000000 */
+
+    (void)arg;
+    *ret_len = (size_t)snprintf(key, sizeof(key), "example n%07zu", i * 997);
+    return key;
+}
+
+static bool mark_key(void *arg, const char *key, size_t key_len, const uint32_t *ids, size_t count)
+{
+    bool *listed = arg;
+
+    (void)key_len;
+    (void)ids;
+    assert_int_equal(count, 1);
+    listed[strtoul(key + strlen("example n"), NULL, 10) / 997] = true;
+    return true;
+}
+
+static void test_many_keys_are_found_across_chunks_and_log(void **state)
+{
+    enum { KEYS = 1100 };
+    static char text[NAMES * 17 + 1]; /* "n0000000.example" and a line end */
+    static bool listed[KEYS];
+    static const char *const later[] = {"-example n0001994", "+example n0999991", NULL};
+    struct sinkhole_feeds_outcome outcome;
+    struct sinkhole_list_head head;
+    struct found found = {0};
+    size_t used = 0;
+
+    (void)state;
+    for (size_t i = 0; i < NAMES; i++)
+        used += (size_t)sprintf(text + used, "n%07zu.example\n", i);
+    redis.settings.guard_most_names = NAMES;
+    redis.settings.guard_most_bytes_mb = 100;
+    stage(text);
+    expect(sinkhole_feeds_publish(&feeds, "list", NULL, &outcome), SINKHOLE_FEEDS_OK, "publish");
+    assert_int_equal(outcome.added, NAMES);
+    assert_store(feeds.store, sinkhole_batch_list(feeds.store, "list", keep_batch, &found),
+                 SINKHOLE_STORE_OK);
+    publish_lines(feeds.store, "list", found.batch.rule.id, later, SINKHOLE_STORE_OK);
+    assert_store(feeds.store,
+                 sinkhole_list_find_many(feeds.store, KEYS, nth_key, NULL, &head, mark_key, listed),
+                 SINKHOLE_STORE_OK);
+    assert_int_equal(head.generation, outcome.generation + 1);
+    for (size_t i = 0; i < KEYS; i++)
+        if (listed[i] != ((i * 997 < NAMES && i != 2) || i == 1003))
+            fail_msg("%zu is %slisted", i * 997, listed[i] ? "" : "not ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_what_no_exception_covers),
         cmocka_unit_test(test_a_long_reason_is_cut_between_characters),
         cmocka_unit_test(test_nobody_publishes_what_another_staged),
+        cmocka_unit_test(test_many_keys_are_found_across_chunks_and_log),
     };
     int failed;
 
