@@ -321,7 +321,7 @@ static bool wants_snapshot(const struct sinkhole_change *change,
 {
     uint64_t lines = change->added + change->removed;
 
-    return root->head.generation == 0 || (lines > 0 && lines >= root->head.entries / LARGE);
+    return root->seen == 0 || (lines > 0 && lines >= root->head.entries / LARGE);
 }
 
 /* As a new snapshot or as parts of the log; then the record that undoes it. */
@@ -390,7 +390,7 @@ enum sinkhole_store_status sinkhole_change_run(struct sinkhole_change *change,
     enum sinkhole_store_status status;
 
     status = sinkhole_list_root_read(store, SINKHOLE_CALL_AGAIN, &root);
-    if (status == SINKHOLE_STORE_OK && root.head.generation == 0)
+    if (status == SINKHOLE_STORE_OK && root.seen == 0)
         status = make_key(store);
     if (status == SINKHOLE_STORE_OK)
         status = sinkhole_list_view_open(store, wants_snapshot(change, &root), &view);

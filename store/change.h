@@ -89,6 +89,8 @@ struct sinkhole_commit {
     /* found under WATCH */
     struct sinkhole_list_root root;
     struct sinkhole_feed feed;     /* as it is to be written */
+    struct sinkhole_feed *emptied; /* a list begun anew: the other feeds, to be written as empty */
+    size_t emptied_count;
     struct sinkhole_batch *retire; /* CHANGE_REMOVE: its batches */
     size_t retire_count;
     uint64_t *old; /* generations of this feed's history */

@@ -159,6 +159,8 @@ static enum sinkhole_store_status look_at_feed(struct sinkhole_store *store,
         status = SINKHOLE_STORE_OK;
     if (status != SINKHOLE_STORE_OK)
         return status;
+    if (commit->root.seen == 0)
+        feed.entries = 0; /* of a list that was given up */
     commit->feed = change->kind == SINKHOLE_CHANGE_POLICY ? change->policy : feed;
     commit->feed.entries = feed.entries + change->added - change->removed;
     if (feed.entries + change->added < change->removed)
@@ -207,6 +209,39 @@ static enum sinkhole_store_status look_at_history(struct sinkhole_store *store,
     freeReplyObject(reply);
     if (commit->old_count > 0)
         qsort(commit->old, commit->old_count, sizeof(*commit->old), by_number);
+    return status;
+}
+
+/* A list begun anew: no feed has an entry in it yet. */
+static enum sinkhole_store_status look_at_feeds(struct sinkhole_store *store,
+                                                struct sinkhole_commit *commit)
+{
+    enum sinkhole_store_status status;
+    redisReply *reply;
+
+    free(commit->emptied);
+    commit->emptied = NULL;
+    commit->emptied_count = 0;
+    if (commit->root.seen != 0)
+        return SINKHOLE_STORE_OK;
+    status =
+        sinkhole_store_call(store, SINKHOLE_CALL_ONCE, &reply, "HGETALL " SINKHOLE_REDIS_FEEDS);
+    if (status != SINKHOLE_STORE_OK)
+        return status;
+    commit->emptied = calloc(reply->elements / 2 + 1, sizeof(*commit->emptied));
+    if (commit->emptied == NULL)
+        status = sinkhole_store_no_memory(store);
+    for (size_t i = 0; status == SINKHOLE_STORE_OK && i + 1 < reply->elements; i += 2) {
+        const redisReply *name = reply->element[i], *json = reply->element[i + 1];
+        struct sinkhole_feed *feed = &commit->emptied[commit->emptied_count];
+
+        if (sinkhole_feed_from_json(name->str, name->len, json->str, json->len, feed) &&
+            strcmp(feed->policy.feed, commit->change->feed) != 0) {
+            feed->entries = 0;
+            commit->emptied_count++;
+        }
+    }
+    freeReplyObject(reply);
     return status;
 }
 
@@ -268,6 +303,8 @@ static enum sinkhole_store_status look(struct sinkhole_store *store, struct sink
     status = check_log(store, commit->generation + 1);
     if (status == SINKHOLE_STORE_OK)
         status = look_at_feed(store, commit);
+    if (status == SINKHOLE_STORE_OK)
+        status = look_at_feeds(store, commit);
     if (status == SINKHOLE_STORE_OK)
         status = look_at_batches(store, commit);
     if (status == SINKHOLE_STORE_OK)
@@ -368,6 +405,7 @@ void sinkhole_commit_done(struct sinkhole_commit *commit)
 {
     sinkhole_values_free(&commit->parts);
     sinkhole_values_free(&commit->undo);
+    free(commit->emptied);
     free(commit->retire);
     free(commit->old);
     *commit = (struct sinkhole_commit){0};

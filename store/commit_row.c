@@ -50,6 +50,22 @@ static void add_batches(struct sinkhole_store *store, const struct sinkhole_comm
     }
 }
 
+/* The other feeds of a list begun anew: no entry, and nothing to go back to. */
+static void add_emptied(struct sinkhole_store *store, const struct sinkhole_commit *commit,
+                        enum sinkhole_store_status *status)
+{
+    char history[SINKHOLE_REDIS_KEY_MAX];
+
+    for (size_t i = 0; *status == SINKHOLE_STORE_OK && i < commit->emptied_count; i++) {
+        const struct sinkhole_feed *feed = &commit->emptied[i];
+
+        snprintf(history, sizeof(history), SINKHOLE_REDIS_HISTORY_F, feed->policy.feed);
+        *status = sinkhole_pipe_add(store, "UNLINK %s", history);
+        add_json(store, status, SINKHOLE_REDIS_FEEDS, feed->policy.feed,
+                 sinkhole_feed_to_json(feed));
+    }
+}
+
 static void add_parts(struct sinkhole_store *store, const struct sinkhole_commit *commit,
                       const struct sinkhole_list_root *next, enum sinkhole_store_status *status)
 {
@@ -192,7 +208,9 @@ static void add_history(struct sinkhole_store *store, const struct sinkhole_comm
         *status = sinkhole_pipe_add(store, "EXPIRE %s %d", key, SINKHOLE_REDIS_UNDO_S);
     if (*status == SINKHOLE_STORE_OK && commit->reversible)
         add_undo(store, commit, status);
-    if (commit->old_count >= SINKHOLE_REDIS_UNDO_KEPT)
+    if (commit->root.seen == 0) /* of a list that was given up: nothing to go back to */
+        add_forget(store, commit, commit->old_count, status);
+    else if (commit->old_count >= SINKHOLE_REDIS_UNDO_KEPT)
         add_forget(store, commit, commit->old_count - SINKHOLE_REDIS_UNDO_KEPT + 1, status);
 }
 
@@ -256,6 +274,7 @@ enum sinkhole_store_status sinkhole_commit_row(struct sinkhole_store *store,
                                    commit->snapshot->entries, next.head.entries);
     if (change != NULL) {
         add_batches(store, commit, &status);
+        add_emptied(store, commit, &status);
         if (change->kind == SINKHOLE_CHANGE_REMOVE)
             add_feed_removal(store, commit, &status);
         else

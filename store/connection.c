@@ -382,6 +382,9 @@ static enum sinkhole_store_status call_formatted(struct sinkhole_store *store,
 {
     enum sinkhole_store_status status;
 
+    if (store->waiting > 0) /* a visitor calls the store that reads for it */
+        return sinkhole_store_fail(store, SINKHOLE_STORE_INVALID,
+                                   "this connection is in the middle of another call");
     for (unsigned attempt = 1;; attempt++) {
         status = connect_once(store);
         if (status == SINKHOLE_STORE_OK) {

@@ -19,6 +19,32 @@ enum sinkhole_store_status sinkhole_list_fail(struct sinkhole_store *store,
                                sinkhole_codec_status_text(status));
 }
 
+/*
+ * No head: nothing was ever published, or an operator gave a damaged list up (deleted the head).
+ * Then generations go on where the log ends, so that those who follow it notice.
+ */
+static enum sinkhole_store_status last_generation(struct sinkhole_store *store,
+                                                  enum sinkhole_call again,
+                                                  struct sinkhole_list_root *root)
+{
+    enum sinkhole_store_status status;
+    struct sinkhole_log_entry entry = {0};
+    redisReply *reply;
+
+    status =
+        sinkhole_store_call(store, again, &reply, "XREVRANGE " SINKHOLE_REDIS_LOG " + - COUNT 1");
+    if (status != SINKHOLE_STORE_OK)
+        return status;
+    if (reply->elements == 1) {
+        const redisReply *id = reply->element[0]->element[0];
+
+        if (sinkhole_log_entry_id(&entry, id->str, id->len) == SINKHOLE_CODEC_OK)
+            root->head.generation = root->head.snapshot = entry.generation;
+    }
+    freeReplyObject(reply);
+    return status;
+}
+
 enum sinkhole_store_status sinkhole_list_root_read(struct sinkhole_store *store,
                                                    enum sinkhole_call again,
                                                    struct sinkhole_list_root *ret_root)
@@ -41,8 +67,11 @@ enum sinkhole_store_status sinkhole_list_root_read(struct sinkhole_store *store,
         codec = sinkhole_list_root_check(&root);
     if (codec != SINKHOLE_CODEC_OK)
         return sinkhole_list_fail(store, codec, SINKHOLE_REDIS_HEAD);
-    *ret_root = root;
-    return SINKHOLE_STORE_OK;
+    if (root.seen == 0)
+        status = last_generation(store, again, &root);
+    if (status == SINKHOLE_STORE_OK)
+        *ret_root = root;
+    return status;
 }
 
 static enum sinkhole_store_status read_key(struct sinkhole_store *store,
@@ -59,7 +88,7 @@ static enum sinkhole_store_status read_key(struct sinkhole_store *store,
     if (view->has_key)
         memcpy(view->key, reply->str, sizeof(view->key));
     freeReplyObject(reply);
-    if (!view->has_key && view->root.head.generation > 0)
+    if (!view->has_key && view->root.seen != 0)
         return sinkhole_store_fail(store, SINKHOLE_STORE_DAMAGED,
                                    SINKHOLE_REDIS_DIGEST_KEY " is gone or not 16 octets; publish "
                                                              "all feeds anew");

@@ -8,7 +8,8 @@
  *
  * A publication is one MULTI/EXEC guarded by WATCH of the head: all of it or none.
  *
- * Threads: with its store handle. Memory: a reader holds one chunk (64k lines) at a time; the log
+ * Threads: with its store handle; a visitor may not call the store that reads for it (INVALID).
+ * Memory: a reader holds one chunk (64k lines) at a time; the log
  * part by part.
  */
 #ifndef SINKHOLE_BLOCKLIST_H

@@ -116,6 +116,63 @@ static void damage_is_told(void **state)
     }
 }
 
+static void a_list_that_is_given_up_is_begun_anew(void **state)
+{
+    struct sinkhole_list_head before, head;
+    struct sinkhole_feed feed;
+
+    (void)state;
+    put_feed(store, "own");
+    publish_lines(store, "own", 0, LINES("+com own"), 0);
+    assert_store(store, sinkhole_list_head_get(store, &before), SINKHOLE_STORE_OK);
+    redis_run(&redis, "HSET sinkhole:{bl}:head digest 00112233445566778899aabbccddeeff");
+    assert_store(store, read_list(), SINKHOLE_STORE_DAMAGED);
+    redis_run(&redis, "DEL sinkhole:{bl}:head");
+    assert_list(store, "");
+    publish_lines(store, "ais", 1, LINES("+com a1"), 0);
+    assert_list(store, "com a1:1");
+    assert_store(store, sinkhole_list_head_get(store, &head), SINKHOLE_STORE_OK);
+    assert_int_equal(head.generation, before.generation + 1); /* who follows the log sees it */
+    publish_lines(store, "own", 2, LINES("+com own"), 0);
+    assert_list(store, "com a1:1 | com own:2");
+    assert_store(store, sinkhole_feed_get(store, "own", &feed), SINKHOLE_STORE_OK);
+    assert_int_equal(feed.entries, 1);
+    assert_store(store, sinkhole_feed_get(store, "ais", &feed), SINKHOLE_STORE_OK);
+    assert_int_equal(feed.entries, 1);
+    assert_int_equal(redis_integer(&redis, "HLEN sinkhole:{bl}:history:ais"), 1);
+    assert_int_equal(redis_integer(&redis, "HLEN sinkhole:{bl}:history:own"), 1);
+}
+
+static bool call_again(void *arg, const char *key, size_t key_len, const uint32_t *ids,
+                       size_t count)
+{
+    (void)key, (void)key_len, (void)ids, (void)count;
+    if (*(enum sinkhole_store_status *)arg == SINKHOLE_STORE_OK)
+        *(enum sinkhole_store_status *)arg = sinkhole_store_ping(store);
+    return true;
+}
+
+static void a_visitor_may_not_call_the_store_that_reads_for_it(void **state)
+{
+    struct sinkhole_change *change;
+    enum sinkhole_store_status inner = SINKHOLE_STORE_OK;
+    uint64_t generation;
+
+    (void)state;
+    assert_store(store, sinkhole_change_new(store, "ais", &change), SINKHOLE_STORE_OK);
+    for (unsigned i = 0; i < 150000; i++) { /* three chunks: asked for before they are visited */
+        char key[16];
+
+        snprintf(key, sizeof(key), "com c%06u", i);
+        assert_store(store, sinkhole_change_add(change, key, strlen(key), 1), SINKHOLE_STORE_OK);
+    }
+    assert_store(store, sinkhole_change_publish(change, NULL, NULL, &generation),
+                 SINKHOLE_STORE_OK);
+    sinkhole_change_free(change);
+    assert_store(store, sinkhole_list_read(store, NULL, call_again, &inner), SINKHOLE_STORE_OK);
+    assert_int_equal(inner, SINKHOLE_STORE_INVALID); /* and the reading was not disturbed */
+}
+
 static bool stop_at_once(void *arg, const char *key, size_t key_len, const uint32_t *ids,
                          size_t count)
 {
@@ -200,10 +257,12 @@ static void write_password(const char *password, mode_t mode)
 
 /* As doc/redis.md has them. */
 #define READER                                                                                     \
-    "%%R~sinkhole:{bl}:* -@all +hgetall +hget +get +xrange +zrevrangebylex +zrange +ping +select"
+    "%%R~sinkhole:{bl}:* -@all +hgetall +hget +get +xrange +xrevrange +zrevrangebylex +zrange "    \
+    "+ping +select"
 #define PUBLISHER                                                                                  \
     "~sinkhole:{bl}:* -@all +hgetall +hget +hkeys +hset +hdel +hincrby +get +set +setnx +incr "    \
-    "+exists +expire +persist +unlink +xadd +xrange +xtrim +xinfo|stream +zadd +zrange "           \
+    "+exists +expire +persist +unlink +xadd +xrange +xrevrange +xtrim +xinfo|stream +zadd "        \
+    "+zrange "                                                                                     \
     "+zrevrangebylex +watch +multi +exec +ping +select"
 
 static void who_may_not_is_told_why(void **state)
@@ -403,6 +462,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(damage_is_told),
+        T(a_list_that_is_given_up_is_begun_anew),
+        T(a_visitor_may_not_call_the_store_that_reads_for_it),
         T(a_reader_may_stop),
         T(out_of_memory_publishes_nothing),
         T(a_replica_is_read_but_not_written),
