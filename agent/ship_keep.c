@@ -14,7 +14,7 @@
 #include "sinkhole/clock.h"
 
 #define PURGE_EVERY_MS 3600000
-
+#define RETIRE_AGAIN_MS 5000 /* after a failure */
 
 /* Notes once a second how far the lane is stored. */
 static void lane_mark(struct ship_lane *lane, int64_t now_ms)
@@ -47,7 +47,7 @@ static struct ship_position lane_safe(struct ship_lane *lane, int64_t now_ms)
 
 void ship_keep_retire(struct sinkhole_ship *ship, int64_t now_ms)
 {
-    for (unsigned i = 0; i < ship->lanes; i++) {
+    for (unsigned i = 0; i < ship->lanes && now_ms >= ship->retire_ms; i++) {
         struct ship_lane *lane = &ship->lane[(ship->retire_next + i) % ship->lanes];
         const struct ship_position safe = lane_safe(lane, now_ms);
         const uint64_t before = sinkhole_drain_first_segment(ship->drain, lane->number);
@@ -55,6 +55,7 @@ void ship_keep_retire(struct sinkhole_ship *ship, int64_t now_ms)
             sinkhole_drain_acknowledge(ship->drain, lane->number, safe.segment, safe.sequence);
 
         if (status != SINKHOLE_JOURNAL_OK) {
+            ship->retire_ms = now_ms + RETIRE_AGAIN_MS;
             ship_condition(ship, SINKHOLE_ALARM, "archive-failed", true,
                            "cannot move stored hits from %s/journal to the archive: %s (%s)",
                            ship->dir, sinkhole_journal_status_text(status), strerror(errno));

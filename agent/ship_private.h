@@ -71,6 +71,7 @@ struct sinkhole_ship {
     uint64_t ticks;
     bool idle; /* nothing was found to send at the last tick */
     int64_t lost_ms;     /* monotonic: since when Redis is away; 0: it is there */
+    int64_t retire_ms;   /* monotonic: no archiving before */
     int64_t purge_ms;    /* monotonic: next look at the archive */
     unsigned retire_next; /* lane whose segments are archived next */
     unsigned trim_lane;

@@ -9,6 +9,8 @@
  * Threads: struct sinkhole_lane groups its fields by who writes them. Memory: a lane has at most one
  * active and SPARES prepared segments mapped, besides sealed ones until the next tend.
  */
+#include "config.h" /* SEEK_DATA */
+
 #include "lib/journal_format.h"
 
 #include <dirent.h>
@@ -389,15 +391,31 @@ enum sinkhole_journal_status sinkhole_journal_tend(struct sinkhole_journal *jour
 
 /* --- opening and closing ------------------------------------------------------------------------ */
 
-/* True when nothing but zeros follows the header: no record was ever begun. */
-static bool segment_empty(const uint8_t *base)
+static bool all_zeros(const uint8_t *base, size_t from, size_t to)
 {
     const uint64_t *word = (const uint64_t *)(const void *)base;
 
-    for (size_t i = SEGMENT_DATA / sizeof(*word); i < SINKHOLE_SEGMENT_BYTES / sizeof(*word); i++)
+    for (size_t i = from / sizeof(*word); i < to / sizeof(*word); i++)
         if (word[i] != 0)
             return false;
     return true;
+}
+
+/* True when nothing but zeros follows the header: no record was ever begun. */
+static bool segment_empty(int fd, const uint8_t *base)
+{
+    const size_t page = 4096;
+
+    if (!all_zeros(base, SEGMENT_DATA, page))
+        return false;
+
+    /* What the file system knows to be unwritten need not be looked at. */
+    const off_t written = lseek(fd, (off_t)page, SEEK_DATA);
+
+    if (written < 0 && errno == ENXIO)
+        return true;
+    return all_zeros(base, written > 0 ? (size_t)written & ~(page - 1) : page,
+                     SINKHOLE_SEGMENT_BYTES);
 }
 
 /* Seals what a dead writer left, and removes what it had only prepared. A header that was lost with the
@@ -417,15 +435,16 @@ static void segment_inherit(struct sinkhole_journal *journal, const char *name, 
         base = mmap(NULL, SINKHOLE_SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     else if (st.st_size < SINKHOLE_SEGMENT_BYTES)
         unlinkat(journal->folder_fd, name, 0); /* cut by a power loss: no page of it was mapped */
-    close(fd);
-    if (base == MAP_FAILED)
+    if (base == MAP_FAILED) {
+        close(fd);
         return;
+    }
 
     struct segment_header *header = segment_header_of(base);
     const bool valid = segment_header_valid(header);
 
     if (!valid || atomic_load_explicit(&header->state, memory_order_acquire) != SEGMENT_SEALED) {
-        if (segment_empty(base)) {
+        if (segment_empty(fd, base)) {
             unlinkat(journal->folder_fd, name, 0);
         } else if (!valid) {
             segment_header_init(header, journal->journal, lane, number);
@@ -433,6 +452,7 @@ static void segment_inherit(struct sinkhole_journal *journal, const char *name, 
         atomic_store_explicit(&header->state, SEGMENT_SEALED, memory_order_release);
     }
     munmap(base, SINKHOLE_SEGMENT_BYTES);
+    close(fd);
 }
 
 /* Makes the folder's identity when it has none. 0, or -1 with errno. */
