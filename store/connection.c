@@ -206,7 +206,7 @@ struct sinkhole_store *sinkhole_store_new(const struct sinkhole_settings *settin
     if (store == NULL)
         return NULL;
     store->settings = settings;
-    if (settings->redis_host[0] != '\0')
+    if (settings->redis_socket[0] == '\0')
         snprintf(store->where, sizeof(store->where), "%s port %llu", settings->redis_host,
                  (unsigned long long)settings->redis_port);
     else
@@ -326,7 +326,7 @@ static enum sinkhole_store_status connect_once(struct sinkhole_store *store)
     if (store->context != NULL)
         return SINKHOLE_STORE_OK;
     store->transient = false;
-    if (settings->redis_host[0] != '\0')
+    if (settings->redis_socket[0] == '\0')
         store->context =
             redisConnectWithTimeout(settings->redis_host, (int)settings->redis_port, wait);
     else

@@ -230,7 +230,8 @@ enum sinkhole_store_status sinkhole_list_find(struct sinkhole_store *store, cons
     if (status != SINKHOLE_STORE_OK)
         return status;
     status = find_in_snapshot(store, &view.root, &found);
-    if (status == SINKHOLE_STORE_OK && !sinkhole_list_apply_net(view.net, key, key_len, found.ids, &found.count))
+    if (status == SINKHOLE_STORE_OK &&
+        !sinkhole_list_apply_net(view.net, key, key_len, found.ids, &found.count))
         status = sinkhole_list_fail(store, SINKHOLE_CODEC_CONTRADICTION, SINKHOLE_REDIS_LOG);
     if (status == SINKHOLE_STORE_OK) {
         memcpy(ret_ids, found.ids, found.count * sizeof(ret_ids[0]));

@@ -87,8 +87,8 @@ enum sinkhole_store_status sinkhole_list_find(struct sinkhole_store *store, cons
                                               uint32_t ret_ids[SINKHOLE_INDEX_ENTRIES_MAX],
                                               size_t *ret_count);
 
-/* The same for many keys, valid and ascending (`key_at` gives number i), at one generation; `visit` gets
- * those that are listed. Reads the chunks they fall into and the log, not the list. */
+/* The same for many keys, valid and ascending (`key_at` gives number i), at one generation; `visit`
+ * gets those that are listed. Reads the chunks they fall into and the log, not the list. */
 typedef const char *(*sinkhole_key_fn)(void *arg, size_t i, size_t *ret_len);
 enum sinkhole_store_status sinkhole_list_find_many(struct sinkhole_store *store, size_t keys,
                                                    sinkhole_key_fn key_at, void *key_arg,

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct redis redis;
 static struct sinkhole_store *store;
@@ -429,6 +433,42 @@ static void resolvers_are_listed_silent_ones_too(void **state)
     free(text);
 }
 
+/* A port that is free now. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void over_tcp_in_another_database_it_is_the_same(void **state)
+{
+    struct sinkhole_settings settings = redis.settings;
+
+    (void)state;
+    settings.redis_socket = "";
+    settings.redis_host = "127.0.0.1";
+    settings.redis_port = free_port();
+    settings.redis_database = 3;
+    redis_run(&redis, "CONFIG SET port %d", (int)settings.redis_port);
+    sinkhole_store_free(store);
+    store = sinkhole_store_new(&settings);
+    put_feed(store, "ais");
+    publish_lines(store, "ais", 0, LINES("+com evil"), 0);
+    assert_list(store, "com evil:1");
+    assert_int_equal(redis_integer(&redis, "DBSIZE"), 0);
+    redis_run(&redis, "CONFIG SET port 0");
+    sinkhole_store_free(store);
+    store = sinkhole_store_new(&settings);
+    assert_store(store, sinkhole_store_ping(store), SINKHOLE_STORE_RECONNECT);
+    assert_non_null(strstr(sinkhole_store_error(store), "127.0.0.1 port"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +484,7 @@ int main(void)
         T(staged_imports_come_back_whole),
         T(alarms_are_shown_until_acknowledged),
         T(resolvers_are_listed_silent_ones_too),
+        T(over_tcp_in_another_database_it_is_the_same),
     };
     int failed;
 
