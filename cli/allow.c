@@ -177,7 +177,7 @@ static int put(struct cli *cli, const struct sinkhole_feeds *feeds,
         return cli_fail(CLI_USAGE, "--until %s: expected a time to come: 30d, 2027-01-31, or never",
                         words->until);
     if (words->scope != NULL)
-        scope = feed_take_word("--scope", words->scope, feed_scope_words);
+        scope = feed_take_word("scope", words->scope, feed_scope_words);
     if (scope < 0)
         return CLI_USAGE;
     exception.scope = (enum sinkhole_scope)scope;

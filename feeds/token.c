@@ -61,6 +61,16 @@ static void set_nothing(struct feed_token *token, enum sinkhole_note_reason reas
     token->reason = reason;
 }
 
+/* No top-level domain is a number (RFC 1123 2.1): "v1.0" is a version. */
+static bool ends_in_number(const struct sinkhole_name *name)
+{
+    size_t i = name->wire_len < 3 ? 0 : name->wire_len - 2u;
+
+    while (i > 0 && name->wire[i] >= '0' && name->wire[i] <= '9')
+        i--;
+    return i > 0 && i < name->wire_len - 2u && name->wire[i] == name->wire_len - 2u - i;
+}
+
 /* A host without scheme, port and path: name, address, hash or nothing. */
 static void classify_host(const char *host, size_t len, struct feed_token *token)
 {
@@ -92,6 +102,10 @@ static void classify_host(const char *host, size_t len, struct feed_token *token
                                : sinkhole_text_name(host, len, &token->name);
     if (status != SINKHOLE_NAME_OK) {
         set_nothing(token, reason_of(status));
+        return;
+    }
+    if (ends_in_number(&token->name)) {
+        set_nothing(token, SINKHOLE_REASON_NUMERIC);
         return;
     }
     token->kind = FEED_NAME;

@@ -55,7 +55,7 @@ enum sinkhole_note_class {
     X(NAME_LONG, DIRT, "name-long", "a name longer than 255 octets")                               \
     X(NAME_HYPHEN, DIRT, "hyphen", "a label that begins or ends with a hyphen")                    \
     X(WILDCARD, DIRT, "wildcard", "a wildcard that is not the first label")                        \
-    X(NUMERIC, DIRT, "numeric", "numbers only, and no address")                                    \
+    X(NUMERIC, DIRT, "numeric", "ends in a number, and is no address")                                    \
     X(NO_ADDRESS, DIRT, "no-address", "a hosts line that does not begin with an address")          \
     X(NO_HOST, DIRT, "no-host", "a hosts line with an address alone")                              \
     X(COLUMN, DIRT, "column", "the row ends before the chosen column")                             \
@@ -188,7 +188,8 @@ struct sinkhole_feeds_outcome {
     char bad[256];
     char import[40];                        /* identity of what was staged */
     uint64_t generation;                    /* of the publication; else the one compared with */
-    uint64_t added, removed, changed, kept; /* names; changed: listed with other attributes */
+    uint64_t added, removed; /* names */
+    uint64_t changed, kept;  /* names of the import listed already, with other or equal attributes */
     uint64_t refused; /* staged names that today's guards refuse: left out */
 };
 

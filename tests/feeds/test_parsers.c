@@ -103,6 +103,8 @@ static void test_plain(void **state)
         {"defanged", "hxxp://evil[.]example", "1 name evil.example\n"},
         {"octal address", "0000153.0000255.0000011.0000125",
          "1 (numeric) 0000153.0000255.0000011.0000125\n"},
+        {"a version", "v1.0", "1 (numeric) v1.0\n"},
+        {"a number at the end of the last label", "a.b1", "1 name a.b1\n"},
         {"hosts line in a plain list", "0.0.0.0 evil.example",
          "1 (several-words) 0.0.0.0 evil.example\n"},
         {"zero-width and no-break spaces", NBSP "ev" ZWSP "il.example" NBSP,
