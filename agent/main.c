@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,8 @@ int main(int argc, char **argv)
     struct sinkhole_settings *settings;
     int code;
 
+    signal(SIGHUP,
+           SIG_IGN); /* until agent_run listens: a signal that comes early must not end it */
     if (!main_options_read(argc, argv, &options, &code))
         return code;
     agent_log_init(options.verbose ? AGENT_DEBUG : AGENT_INFO);

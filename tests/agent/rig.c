@@ -195,7 +195,10 @@ void rig_done(struct rig *rig)
 {
     char command[100];
 
-    rig_end(&rig->agent, SIGTERM);
+    int code = rig_end(&rig->agent, SIGTERM);
+
+    if (code > 0)
+        print_message("  the agent had ended with %d\n", code);
     rig_end(&rig->redis, SIGTERM);
     sinkhole_store_free(rig->store);
     sinkhole_settings_free(rig->settings);

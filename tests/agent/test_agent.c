@@ -430,7 +430,81 @@ static void test_policy_alone(void **state)
     sinkhole_index_close(index);
 }
 
-int main(void)
+/* Everything at once, in an order drawn by lot; every tenth step both must be the same.
+ * SINKHOLE_LONG=1 makes it ten times as long, SINKHOLE_SEED another one. */
+struct chaos {
+    struct rig *rig;
+    unsigned seed, next;
+};
+
+static void chaos_policy(struct chaos *chaos)
+{
+    struct sinkhole_feed feed;
+
+    assert_int_equal(sinkhole_feed_get(chaos->rig->store, "test", &feed), SINKHOLE_STORE_OK);
+    feed.policy.ttl_s = feed.policy.ttl_s % 60 + 1;
+    assert_int_equal(sinkhole_feed_put(chaos->rig->store, &feed), SINKHOLE_STORE_OK);
+}
+
+static void chaos_spoil(const struct chaos *chaos, bool restart)
+{
+    char path[120];
+
+    snprintf(path, sizeof(path), "%s/index/head", chaos->rig->dir);
+    if (!restart) {
+        unlink(path);
+        return;
+    }
+    rig_agent_stop(chaos->rig, SIGKILL);
+    if (access(path, F_OK) == 0)
+        spoil_flip(path);
+    rig_agent_start(chaos->rig);
+}
+
+static void chaos_step(struct chaos *chaos)
+{
+    unsigned draw = (unsigned)rand_r(&chaos->seed) % 16;
+    unsigned count = 1 + (unsigned)rand_r(&chaos->seed) % 60;
+
+    if (draw < 6) {
+        rig_publish(chaos->rig, chaos->next, count, false);
+        chaos->next += count;
+    } else if (draw < 9) {
+        rig_publish(chaos->rig, chaos->next, 2, false); /* always something to take off again */
+        rig_publish(chaos->rig, chaos->next, 1, true);
+        chaos->next += 2;
+    } else if (draw == 9) {
+        chaos_policy(chaos);
+    } else if (draw == 10) {
+        kill(chaos->rig->agent, SIGHUP);
+    } else if (draw == 11) {
+        rig_redis_stop(chaos->rig, SIGKILL);
+        rig_redis_start(chaos->rig);
+    } else if (draw == 12) {
+        chaos_spoil(chaos, rand_r(&chaos->seed) % 2 == 0);
+    } else {
+        rig_agent_stop(chaos->rig, draw == 13 ? SIGTERM : SIGKILL);
+        rig_agent_start(chaos->rig);
+    }
+}
+
+static void test_everything_at_once(void **state)
+{
+    const char *seed = getenv("SINKHOLE_SEED");
+    struct chaos chaos = {.rig = *state, .seed = seed != NULL ? (unsigned)atoi(seed) : 3};
+    unsigned steps = getenv("SINKHOLE_LONG") != NULL ? 2000 : 200;
+
+    rig_agent_start(chaos.rig);
+    for (unsigned i = 1; i <= steps; i++) {
+        chaos_step(&chaos);
+        if (i % 10 != 0)
+            continue;
+        rig_wait_generation(chaos.rig, rig_generation(chaos.rig));
+        rig_assert_same(chaos.rig);
+    }
+}
+
+int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -453,8 +527,12 @@ int main(void)
         TEST(test_hangup_reconnects),
         TEST(test_tells_systemd),
         TEST(test_policy_alone),
+        TEST(test_everything_at_once),
     };
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* an agent just started has no handler yet: it inherits this */
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
