@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 #include "sinkhole/clock.h"
 #include "sinkhole/feeds.h"
@@ -139,7 +140,7 @@ static void test_a_long_reason_is_cut_between_characters(void **state)
     assert_memory_equal(found.batch.remark, reason, 125);
 }
 
-static struct sinkhole_feeds_outcome stage(const char *text)
+static struct sinkhole_feeds_outcome stage_for(const char *feed, const char *text)
 {
     static const struct sinkhole_import_options options = {.scope = SINKHOLE_SCOPE_SUBTREE};
     struct sinkhole_staged staged = {.attributes = {.who = "an"}, .file = "a file"};
@@ -151,10 +152,15 @@ static struct sinkhole_feeds_outcome stage(const char *text)
                      SINKHOLE_IMPORT_OK);
     sinkhole_import_push(import, text, strlen(text));
     assert_int_equal(sinkhole_import_finish(import), SINKHOLE_IMPORT_OK);
-    expect(sinkhole_import_stage(&feeds, import, "list", &staged, &outcome), SINKHOLE_FEEDS_OK,
+    expect(sinkhole_import_stage(&feeds, import, feed, &staged, &outcome), SINKHOLE_FEEDS_OK,
            "stage");
     sinkhole_import_free(import);
     return outcome;
+}
+
+static struct sinkhole_feeds_outcome stage(const char *text)
+{
+    return stage_for("list", text);
 }
 
 static void test_nobody_publishes_what_another_staged(void **state)
@@ -175,6 +181,56 @@ static void test_nobody_publishes_what_another_staged(void **state)
     assert_int_equal(outcome.added, 1);
     expect(sinkhole_feeds_publish(&feeds, "list", NULL, &outcome), SINKHOLE_FEEDS_NOTHING,
            "whatever is staged");
+}
+
+/* --- what is staged, damaged in Redis --- */
+
+static void test_damaged_staging_is_not_published(void **state)
+{
+    static const struct {
+        const char *why, *json, *text; /* NULL: what a good import left */
+        int cut;                       /* octets off the end of the frame */
+        enum sinkhole_feeds_status expected;
+    } cases[] = {
+        {"as it was", NULL, "example good\t2\n\n", 0, SINKHOLE_FEEDS_OK},
+        {"JSON of nobody's", "{}", NULL, 0, SINKHOLE_FEEDS_DAMAGED},
+        {"no JSON", "x", NULL, 0, SINKHOLE_FEEDS_DAMAGED},
+        {"frame cut", NULL, "example good\t2\n\n", 5, SINKHOLE_FEEDS_DAMAGED},
+        {"a key that is none", NULL, "example go%od\t2\n\n", 0, SINKHOLE_FEEDS_DAMAGED},
+        {"a scope that is none", NULL, "example good\t3\n\n", 0, SINKHOLE_FEEDS_DAMAGED},
+        {"no end of the names", NULL, "example good\t2\n", 0, SINKHOLE_FEEDS_DAMAGED},
+        {"names that today's guard refuses", NULL, "com\t2\nvn com\t2\n\n", 0,
+         SINKHOLE_FEEDS_REFUSED},
+        {"no names", NULL, "\n", 0, SINKHOLE_FEEDS_REFUSED},
+    };
+    struct sinkhole_feeds_outcome outcome;
+    char *good_json, frame[1024];
+    void *data;
+    size_t len;
+
+    (void)state;
+    put_feed(feeds.store, "damaged");
+    stage_for("damaged", "good.example\n");
+    assert_store(feeds.store,
+                 sinkhole_staged_get(feeds.store, "damaged", 1 << 20, &good_json, &data, &len),
+                 SINKHOLE_STORE_OK);
+    free(data);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *text = cases[i].text != NULL ? cases[i].text : "example good\t2\n\n";
+        enum sinkhole_feeds_status status;
+
+        len = ZSTD_compress(frame, sizeof(frame), text, strlen(text), 3);
+        assert_false(ZSTD_isError(len));
+        assert_store(feeds.store,
+                     sinkhole_staged_put(feeds.store, "damaged",
+                                         cases[i].json != NULL ? cases[i].json : good_json, frame,
+                                         len - (size_t)cases[i].cut),
+                     SINKHOLE_STORE_OK);
+        status = sinkhole_feeds_publish(&feeds, "damaged", NULL, &outcome);
+        if (status != cases[i].expected)
+            fail_msg("%s: %s", cases[i].why, sinkhole_feeds_status_text(status));
+    }
+    free(good_json);
 }
 
 /* --- many keys looked up against a list of several chunks and a log --- */
@@ -240,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_what_no_exception_covers),
         cmocka_unit_test(test_a_long_reason_is_cut_between_characters),
         cmocka_unit_test(test_nobody_publishes_what_another_staged),
+        cmocka_unit_test(test_damaged_staging_is_not_published),
         cmocka_unit_test(test_many_keys_are_found_across_chunks_and_log),
     };
     int failed;
