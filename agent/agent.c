@@ -117,6 +117,7 @@ static void agent_fill_ship(struct agent *agent, struct agent_status *status)
     agent_status_put(status, "oldest_ms", "%" PRId64, stats->oldest_ms);
     agent_status_put(status, "shipped", "%" PRIu64, stats->shipped);
     agent_status_put(status, "shipped_replies", "%" PRIu64, stats->replies);
+    agent_status_put(status, "canary_replies", "%" PRIu64, stats->canary);
     agent_status_put(status, "duplicates", "%" PRIu64, stats->duplicates);
     agent_status_put(status, "damaged", "%" PRIu64, stats->damaged);
     agent_status_put(status, "trimmed_age", "%" PRIu64, stats->trimmed_age);

@@ -302,8 +302,10 @@ static unsigned lane_send(struct ship_lane *lane)
            sinkhole_drain_next(ship->drain, lane->number, now_ms, &hit, &id) ==
                SINKHOLE_JOURNAL_OK) {
         lane->batch_last = (struct ship_position){id.segment, id.sequence};
-        if (hit.rule == SINKHOLE_RULE_CANARY)
-            continue; /* our own question, nobody's look-up */
+        if (hit.rule == SINKHOLE_RULE_CANARY) { /* our own question, nobody's look-up */
+            ship->stats.canary += hit.count;
+            continue;
+        }
         if (lane->batch_records == 0) {
             lane->batch_oldest_ms = hit.time_ms;
             sent = agent_redis_send(ship->redis, 0, on_queued, lane, "MULTI");

@@ -38,6 +38,7 @@ struct sinkhole_ship_stats {
     unsigned lanes;
     uint64_t shipped;       /* records stored since start */
     uint64_t replies;       /* what they stand for, counts added up */
+    uint64_t canary;        /* replies to our own canary, left out since start (again after a resume) */
     uint64_t in_flight;     /* records sent, not yet answered */
     uint64_t backlog;       /* records in the journal, not yet sent */
     uint64_t backlog_bytes;
