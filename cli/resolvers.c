@@ -142,6 +142,14 @@ static void judge_list(const struct resolvers *resolvers, const json_t *resolver
         add(faults, "its list is not the published one (digest): it reads all again by itself");
 }
 
+bool resolver_is_gone(const json_t *resolver, int64_t now_ms)
+{
+    int64_t seen_ms;
+
+    return resolver_text(resolver, "updated_ms")[0] == '\0' &&
+           resolver_number(resolver, "seen_ms", &seen_ms) && now_ms - seen_ms > RESOLVER_GONE_MS;
+}
+
 json_t *resolver_faults(const struct resolvers *resolvers, const json_t *resolver, int64_t now_ms)
 {
     json_t *faults = json_array(), *conditions = json_object_get(resolver, "conditions"),
@@ -151,12 +159,19 @@ json_t *resolver_faults(const struct resolvers *resolvers, const json_t *resolve
     int64_t updated_ms;
     size_t i;
 
+    if (resolver_is_gone(resolver, now_ms))
+        return faults;
     if (!resolver_number(resolver, "updated_ms", &updated_ms)) {
-        add(faults, "its agent has been silent for an hour or more");
+        if (resolver_number(resolver, "seen_ms", &updated_ms))
+            add(faults, "its agent has been silent for %s", cli_age(now_ms - updated_ms, age));
+        else
+            add(faults, "its agent has been silent for an hour or more");
         return faults;
     }
     if (now_ms - updated_ms > RESOLVER_SILENT_MS)
         add(faults, "its agent has been silent for %s", cli_age(now_ms - updated_ms, age));
+    if (updated_ms - now_ms > RESOLVER_SILENT_MS)
+        add(faults, "its clock is %s ahead of this machine's", cli_age(updated_ms - now_ms, age));
     if (strcmp(resolver_text(resolver, "redis"), "away") == 0)
         add(faults, "its agent cannot use Redis");
     judge_list(resolvers, resolver, now_ms, faults);

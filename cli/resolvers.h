@@ -14,7 +14,8 @@
 #include "sinkhole/hits.h"
 
 #define RESOLVERS_MAX 1000
-#define RESOLVER_SILENT_MS 15000  /* an agent writes every 2 s */
+#define RESOLVER_SILENT_MS 15000          /* an agent writes every 2 s */
+#define RESOLVER_GONE_MS (7 * 86400000LL) /* silent for so long: taken down, no fault any more */
 #define RESOLVER_CATCH_UP_MS 5000 /* after a publication a resolver may be behind this long */
 
 struct resolvers {
@@ -32,6 +33,7 @@ bool resolvers_load_file(struct resolvers *resolvers, const char *dir);
 
 const char *resolver_text(const json_t *resolver, const char *field); /* "" when not there */
 bool resolver_number(const json_t *resolver, const char *field, int64_t *ret_number);
+bool resolver_is_gone(const json_t *resolver, int64_t now_ms);
 /* Sentences about what is wrong, into a JSON array. */
 json_t *resolver_faults(const struct resolvers *resolvers, const json_t *resolver, int64_t now_ms);
 /* What it enforces: the module's own number where there is one, else the agent's; false: not known.

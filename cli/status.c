@@ -22,7 +22,9 @@ static const struct cli_page page = {
              "its list is\n"
              "whole, its backlog, drops, canary and version; and the alarms nobody has "
              "acknowledged. While Redis\n"
-             "is away it shows what this machine's agent and module say.\n"
+             "is away it shows what this machine's agent and module say. A resolver that was "
+             "silent for a week\n"
+             "counts as taken down.\n"
              "Exit code: 0 all is well, 1 something is wrong (it is said what), 3 Redis is away.",
     .examples = "  sinkholectl status\n"
                 "  sinkholectl --json status | jq '.resolvers[].faults'\n"};
@@ -96,6 +98,12 @@ static void print_resolver(const struct cli *cli, const struct resolvers *resolv
     json_t *fault;
     size_t i;
 
+    if (resolver_is_gone(resolver, now_ms) && resolver_number(resolver, "seen_ms", &updated_ms)) {
+        printf("%s%s  silent for %s: counted as taken down%s\n", cli_paint(cli, CLI_DIM),
+               safe(name, text, sizeof text), cli_age(now_ms - updated_ms, age),
+               cli_paint(cli, CLI_PLAIN));
+        return;
+    }
     printf("%s%s%s  %s%s%s", cli_paint(cli, CLI_BOLD), safe(name, text, sizeof text),
            cli_paint(cli, CLI_PLAIN),
            cli_paint(cli, json_array_size(faults) > 0 ? CLI_BAD : CLI_GOOD),

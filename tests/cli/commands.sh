@@ -124,7 +124,13 @@ expect "condition" 1 "its agent complains: journal-full" "$ctl" status
 redis HSET 'sinkhole:{bl}:head' published_ms "$(($(now) - 60000))" >/dev/null
 tell generation 1 module_generation 1 module_index_status 0
 expect "behind" 1 "enforces generation 1, but" "$ctl" status
+tell updated_ms "$(($(now) + 60000))"
+expect "clock" 1 "its clock is " "$ctl" status
 redis DEL 'sinkhole:resolver:{r1}' >/dev/null
-expect "expired" 1 "silent for an hour or more" "$ctl" status
+redis ZADD sinkhole:resolvers "$(($(now) - 7300000))" r1 >/dev/null
+expect "expired" 1 "silent for 2 h" "$ctl" status
+tell
+redis ZADD sinkhole:resolvers "$(($(now) - 800000000))" r2 >/dev/null
+expect "taken down long ago" 0 $'r1  well\nr2  silent for 9 d: counted as taken down' "$ctl" status
 
 [[ $failures -eq 0 ]]

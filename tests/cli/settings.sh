@@ -45,6 +45,9 @@ expect "what is shown can be read again" 0 "right" "$ctl" settings check "$dir/s
 expect "manual" 0 ".It Cm socket" "$ctl" settings manual
 expect "output into a full device" 1 "" bash -c "'$ctl' settings sample >/dev/full"
 
+expect "the sample units file" 0 $'so-gddt                   2 prefixes  Sở Giáo dục và Đào tạo\nkhach' \
+    "$ctl" --config "$dir/good.yaml" report units --units "${srcdir:-.}/doc/units.csv.sample"
+
 # The Tab key, as bash does it.
 complete_words() {
     # shellcheck disable=SC2016
