@@ -302,27 +302,36 @@ static struct owner *owners(const struct sinkhole_fold *fold)
     return all;
 }
 
-static int compare_rows(const void *a, const void *b, void *arg)
-{
-    const struct sinkhole_fold *fold = arg;
-    const struct row *left = &fold->rows[*(const uint32_t *)a];
-    const struct row *right = &fold->rows[*(const uint32_t *)b];
-    const uint32_t keys[4][2] = {
-        {fold->owners[left->client].rank, fold->owners[right->client].rank},
-        {fold->address_rank[left->client], fold->address_rank[right->client]},
-        {fold->name_rank[left->indicator], fold->name_rank[right->indicator]},
-        {left->hour, right->hour},
-    };
+/* A row's place in the order: unit and client, then indicator and hour. */
+struct place {
+    uint64_t where, what;
+    uint32_t row;
+};
 
-    for (int i = 0; i < 4; i++)
-        if (keys[i][0] != keys[i][1])
-            return keys[i][0] < keys[i][1] ? -1 : 1;
-    return 0;
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+
+    if (left->where != right->where)
+        return left->where < right->where ? -1 : 1;
+    return (left->what > right->what) - (left->what < right->what);
+}
+
+static void make_places(const struct sinkhole_fold *fold, struct place *places)
+{
+    for (uint32_t i = 0; i < fold->count; i++) {
+        const struct row *row = &fold->rows[i];
+
+        places[i].where =
+            (uint64_t)fold->owners[row->client].rank << 32 | fold->address_rank[row->client];
+        places[i].what = (uint64_t)fold->name_rank[row->indicator] << 32 | row->hour;
+        places[i].row = i;
+    }
 }
 
 bool sinkhole_fold_finish(struct sinkhole_fold *fold)
 {
-    uint32_t *order;
+    struct place *places;
     struct row *sorted;
     bool good;
 
@@ -332,23 +341,23 @@ bool sinkhole_fold_finish(struct sinkhole_fold *fold)
     fold->address_rank = ranks(&fold->addresses, compare_addresses);
     fold->name_rank = ranks(&fold->names, compare_names);
     fold->owners = owners(fold);
-    order = malloc((fold->count + 1) * sizeof *order);
+    places = malloc((fold->count + 1) * sizeof *places);
     sorted = malloc((fold->count + 1) * sizeof *sorted);
     good = fold->address_rank != NULL && fold->name_rank != NULL && fold->owners != NULL &&
-           order != NULL && sorted != NULL;
+           places != NULL && sorted != NULL;
+    if (good) {
+        make_places(fold, places);
+        qsort(places, fold->count, sizeof *places, compare_places);
+    }
     for (uint32_t i = 0; good && i < fold->count; i++)
-        order[i] = i;
-    if (good)
-        qsort_r(order, fold->count, sizeof *order, compare_rows, fold);
-    for (uint32_t i = 0; good && i < fold->count; i++)
-        sorted[i] = fold->rows[order[i]];
+        sorted[i] = fold->rows[places[i].row];
     if (good) { /* rows are read in this order, several times over */
         free(fold->rows);
         fold->rows = sorted;
         sorted = NULL;
     }
     free(sorted);
-    free(order);
+    free(places);
     return good;
 }
 
