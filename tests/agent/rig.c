@@ -143,6 +143,8 @@ static void rig_config(const struct rig *rig, bool password)
     fprintf(file, "redis:\n  socket: %s/redis.sock\n", rig->root);
     if (password)
         fprintf(file, "  password_file: %s/password\n", rig->root);
+    if (password && rig->user != NULL)
+        fprintf(file, "  user: %s\n", rig->user);
     fprintf(file,
             "  command_timeout_ms: 1000\n"
             "resolver:\n  name: rig\n  directory: %s\n  port: 1\n  canary_every_s: 600\n",

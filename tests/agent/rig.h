@@ -18,6 +18,7 @@ struct rig {
     char root[64]; /* redis.sock, sinkhole.yaml, d/ (the agent's folder), *.log */
     char dir[80];
     pid_t redis, agent;
+    const char *user; /* of the agent, with rig_password; NULL: the default user */
     struct sinkhole_settings *settings;
     struct sinkhole_store *store;
 };
@@ -26,7 +27,7 @@ void rig_init(struct rig *rig);
 void rig_done(struct rig *rig);
 void rig_redis_start(struct rig *rig); /* keeps what it held before */
 void rig_redis_stop(struct rig *rig, int signal);
-/* One command of text words, each without a space; the answer is released. False: an error. */
+/* One command of text words, each without a space ("%%" for a percent sign). False: an error. */
 bool rig_redis_do(struct rig *rig, const char *command);
 void rig_agent_start(struct rig *rig);
 /* From its next start on the agent uses a password file, with this in it. */

@@ -353,6 +353,28 @@ static void test_wrong_password(void **state)
     rig_wait_status(rig, "follower", "waiting");
 }
 
+/* The rights that doc/redis.md names are enough. */
+static void test_least_rights(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_true(rig_redis_do(
+        rig, "ACL SETUSER least on >secret resetkeys %%R~sinkhole:{bl}:* ~sinkhole:alarms "
+             "~sinkhole:resolvers ~sinkhole:resolver:{rig} ~sinkhole:ship:{rig} "
+             "~sinkhole:hits:{rig}:* -@all +multi +exec +hgetall +hmget +get +xread +ping +select "
+             "+hset +expire +zadd +xadd +xinfo|stream +hget +hsetnx +xrange +xtrim +xlen "
+             "+memory|usage"));
+    rig->user = "least";
+    rig_password(rig, "secret");
+    rig_agent_start(rig);
+    rig_wait_generation(rig, rig_publish(rig, 0, 1000, false));
+    rig_wait_generation(rig, rig_publish(rig, 1000, 10, false));
+    rig_wait_alarms(rig, "canary-failed", 1); /* nobody listens there */
+    assert_true(rig_redis_do(rig, "HGET sinkhole:resolver:{rig} generation"));
+    rig_wait_condition(rig, "redis-refused", false);
+    rig_assert_same(rig);
+}
+
 static void test_two_agents(void **state)
 {
     struct rig *rig = *state;
@@ -523,6 +545,7 @@ int main(int argc, char **argv)
         TEST(test_redis_silent),
         TEST(test_agent_before_redis),
         TEST(test_wrong_password),
+        TEST(test_least_rights),
         TEST(test_two_agents),
         TEST(test_hangup_reconnects),
         TEST(test_tells_systemd),
