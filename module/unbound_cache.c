@@ -241,15 +241,16 @@ static bool cache_walk(void *arg, struct sinkhole_walk *walk, sinkhole_judge_fn 
     return walk->slab < glue->msg_cache->size;
 }
 
-/* Between the workers' end and deinit, a reload may delete the cache and make another: Unbound
+/* Not before the first query, when the cache is empty and Unbound is still being set up. And not
+ * between the workers' end and deinit, when a reload may delete the cache and make another: Unbound
  * sets the number of its workers to 0 before. Read without a lock, since there is none to take. */
 __attribute__((no_sanitize("thread"))) static bool cache_usable(void *arg)
 {
     struct sinkhole_glue *glue = arg;
     const struct daemon *daemon = atomic_load_explicit(&glue->daemon, memory_order_acquire);
 
-    return daemon == NULL ||
-           (*(const volatile int *)&daemon->num > 0 && daemon->env->msg_cache == glue->msg_cache);
+    return daemon != NULL && *(const volatile int *)&daemon->num > 0 &&
+           daemon->env->msg_cache == glue->msg_cache;
 }
 
 void sinkhole_cache_host(struct sinkhole_glue *glue)

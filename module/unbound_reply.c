@@ -236,7 +236,8 @@ static unsigned response_taint(const struct sinkhole_view *view, const struct mo
     const struct query_info *asked = &response->qinfo;
     struct sinkhole_verdict verdict;
     int64_t now_s = (int64_t)*qstate->env->now;
-    bool own = query_dname_compare(asked->qname, qstate->qinfo.qname) == 0;
+    bool own = asked->qname_len == qstate->qinfo.qname_len &&
+               query_dname_compare(asked->qname, qstate->qinfo.qname) == 0;
 
     if (sinkhole_rep_has_alias(response->rep) &&
         sinkhole_kind_is_stop(sinkhole_chain_decide(view, response->rep, now_s, &verdict)))
@@ -275,8 +276,9 @@ static int on_query_response(struct module_qstate *qstate, struct dns_msg *respo
         return 1;
     }
     if (!sinkhole_rep_has_alias(response->rep) &&
-        sinkhole_unlisted_is(qstate, id, sinkhole_engine_swaps(glue->engine)) &&
-        query_dname_compare(response->qinfo.qname, qstate->qinfo.qname) == 0)
+        response->qinfo.qname_len == qstate->qinfo.qname_len &&
+        memcmp(response->qinfo.qname, qstate->qinfo.qname, qstate->qinfo.qname_len) == 0 &&
+        sinkhole_unlisted_is(qstate, id, sinkhole_engine_swaps(glue->engine)))
         return 1; /* the asked name itself: known */
     struct sinkhole_worker *worker = sinkhole_engine_worker(glue->engine);
     if (worker == NULL)

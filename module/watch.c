@@ -229,14 +229,15 @@ static void view_publish(struct sinkhole_engine *engine, struct sinkhole_view *v
     struct sinkhole_view *before = atomic_exchange(&engine->view, view);
     (void)atomic_fetch_add(&engine->swaps, 1);
 
-    gauge(engine, SINKHOLE_COUNT_GENERATION, view->info.generation);
-    gauge(engine, SINKHOLE_COUNT_ENTRIES, view->info.entries);
-    gauge(engine, SINKHOLE_COUNT_INDEX_STATUS, SINKHOLE_INDEX_OK);
-    count(engine, SINKHOLE_COUNT_INDEX_SWAPS, 1);
     if (change_apply(engine, before, view)) {
         engine->walking = true;
         memset(&engine->walk, 0, sizeof(engine->walk));
     }
+    /* Told only now: who reads it may rely on what is listed by its own name being out of the cache. */
+    gauge(engine, SINKHOLE_COUNT_ENTRIES, view->info.entries);
+    gauge(engine, SINKHOLE_COUNT_INDEX_STATUS, SINKHOLE_INDEX_OK);
+    gauge(engine, SINKHOLE_COUNT_GENERATION, view->info.generation);
+    count(engine, SINKHOLE_COUNT_INDEX_SWAPS, 1);
     watching_set(engine, engine->walking, view->info.monitored > 0);
     if (before != NULL) {
         before->older = engine->retired;
@@ -264,8 +265,6 @@ static void walk_step(struct sinkhole_engine *engine)
     struct judge judge = {atomic_load(&engine->view), sinkhole_now_ms() / 1000};
     unsigned removed = 0;
 
-    if (!host->cache_usable(host->arg))
-        return;
     bool more = host->cache_walk(host->arg, &engine->walk, judge_name, &judge, &removed);
     count(engine, SINKHOLE_COUNT_CACHE_REMOVED, removed);
     if (more) {
@@ -437,7 +436,8 @@ void *sinkhole_watch_main(void *arg)
 
     while (!atomic_load(&engine->stop)) {
         struct pollfd fds[2] = {{engine->wake_fd, POLLIN, 0}, {engine->inotify_fd, POLLIN, 0}};
-        int ready = poll(fds, 2, engine->walking ? 0 : TEND_MS);
+        bool walk = engine->walking && engine->host->cache_usable(engine->host->arg);
+        int ready = poll(fds, 2, walk ? 0 : TEND_MS);
         if (ready > 0 && (fds[0].revents & POLLIN) != 0) {
             uint64_t drop;
             if (read(engine->wake_fd, &drop, sizeof(drop)) < 0)
@@ -455,7 +455,7 @@ void *sinkhole_watch_main(void *arg)
             look(engine);
             look_at = now + LOOK_MS;
         }
-        if (engine->walking)
+        if (engine->walking && engine->host->cache_usable(engine->host->arg))
             walk_step(engine);
         views_retire(engine);
     }
