@@ -233,7 +233,7 @@ static void view_publish(struct sinkhole_engine *engine, struct sinkhole_view *v
         engine->walking = true;
         memset(&engine->walk, 0, sizeof(engine->walk));
     }
-    /* Told only now: who reads it may rely on what is listed by its own name being out of the cache. */
+    /* Told only now: by then what is listed by its own name is out of the cache. */
     gauge(engine, SINKHOLE_COUNT_ENTRIES, view->info.entries);
     gauge(engine, SINKHOLE_COUNT_INDEX_STATUS, SINKHOLE_INDEX_OK);
     gauge(engine, SINKHOLE_COUNT_GENERATION, view->info.generation);
