@@ -139,7 +139,7 @@ static bool take_format(const struct words *words, const struct sinkhole_feed *f
 static bool take_options(const struct words *words, struct sinkhole_import_options *options)
 {
     static const char *const urls[] = {"review", "skip", "host", NULL};
-    static const char *const undefanged[] = {"take", "review", NULL};
+    static const char *const undefanged[] = {"auto", "take", "review", NULL};
     int word;
 
     options->scope = SINKHOLE_SCOPE_SUBTREE;
@@ -159,7 +159,7 @@ static bool take_options(const struct words *words, struct sinkhole_import_optio
     if (words->undefanged != NULL) {
         if ((word = feed_take_word("undefanged", words->undefanged, undefanged)) < 0)
             return false;
-        options->undefanged_review = word == 1;
+        options->undefanged = (enum sinkhole_undefanged)word;
     }
     if (words->delimiter != NULL) {
         options->delimiter = strcmp(words->delimiter, "tab") == 0 ? '\t' : words->delimiter[0];
@@ -234,10 +234,10 @@ static void print_read(const struct cli *cli, const struct sinkhole_import *impo
     printf("%sRead%s %s: %s lines, %s names (%s said again)\n", cli_paint(cli, CLI_BOLD),
            cli_paint(cli, CLI_PLAIN), shown, cli_count(counts->lines, lines),
            cli_count(counts->names, names), cli_count(counts->duplicates, twice));
-    if (counts->addresses + counts->urls + counts->hashes + counts->emails > 0)
+    if (counts->addresses + counts->urls + counts->hashes + counts->emails + counts->review > 0)
         printf("Kept beside, not enforced: %" PRIu64 " addresses, %" PRIu64 " URLs, %" PRIu64
-               " hashes, %" PRIu64 " e-mail addresses%s\n",
-               counts->addresses, counts->urls, counts->hashes, counts->emails,
+               " hashes, %" PRIu64 " e-mail addresses, %" PRIu64 " names for review%s\n",
+               counts->addresses, counts->urls, counts->hashes, counts->emails, counts->review,
                counts->beside_lost > 0 ? " (too many: some are counted only)" : "");
     if (total == 0)
         return;
@@ -261,13 +261,13 @@ static json_t *read_json(const struct sinkhole_import *import, const char *feed,
                                 json_integer((json_int_t)counts->notes[i]));
     sinkhole_import_notes(import, show_note, &notes);
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "feed", feed,
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "feed", feed,
         "file", file, "status", sinkhole_import_status_text(status), "lines",
         (json_int_t)counts->lines, "data_lines", (json_int_t)counts->data_lines, "unreadable_lines",
         (json_int_t)counts->dirty_lines, "names", (json_int_t)counts->names, "duplicates",
         (json_int_t)counts->duplicates, "addresses", (json_int_t)counts->addresses, "urls",
         (json_int_t)counts->urls, "hashes", (json_int_t)counts->hashes, "emails",
-        (json_int_t)counts->emails, "reasons", reasons, "notes", notes.array);
+        (json_int_t)counts->emails, "review", (json_int_t)counts->review, "reasons", reasons, "notes", notes.array);
 }
 
 static int import_code(enum sinkhole_import_status status)
@@ -433,8 +433,10 @@ int feed_import(struct cli *cli, int argc, char **argv)
         {"column", "LIST", "CSV: numbers from 1, or header names, comma separated", &w.column,
          NULL},
         {"delimiter", "CHAR", "CSV: one character, or tab [found out]", &w.delimiter, NULL},
-        {"undefanged", "WORD", "text: names written plainly: take or review [take]", &w.undefanged,
-         NULL},
+        {"undefanged", "WORD",
+         "text: names written plainly: take, review, or auto: for review when the text defangs "
+         "others [auto]",
+         &w.undefanged, NULL},
         {"allow-private-suffix", NULL, "list a provider's zone too, exactly", NULL,
          &w.private_suffix},
         {"force-dirty", NULL, "although more than half of the lines are unreadable", NULL,

@@ -31,20 +31,39 @@ bool feed_text_store_add(struct feed_text_store *store, const char *text, size_t
     return true;
 }
 
-static void fail(struct sinkhole_import *import, enum sinkhole_import_status status)
+void feed_import_fail(struct sinkhole_import *import, enum sinkhole_import_status status)
 {
     if (import->status == SINKHOLE_IMPORT_OK)
         import->status = status;
 }
 
-static void on_note(void *arg, uint64_t line_no, enum sinkhole_note_reason reason, const char *text,
-                    size_t len)
+static void keep_beside(struct sinkhole_import *import, uint64_t *count, const char *kind,
+                        const char *word, size_t word_len)
+{
+    char line[FEED_TOKEN_MAX + 16], text[FEED_TOKEN_MAX];
+    size_t kind_len = strlen(kind), len;
+
+    (*count)++;
+    feed_escape(word, word_len, text, sizeof text);
+    len = strlen(text);
+    memcpy(line, kind, kind_len);
+    line[kind_len] = '\t';
+    memcpy(line + kind_len + 1, text, len);
+    line[kind_len + 1 + len] = '\n';
+    if (!feed_text_store_add(&import->beside, line, kind_len + len + 2, FEED_BESIDE_MAX))
+        import->counts.beside_lost++;
+}
+
+void feed_import_note(void *arg, uint64_t line_no, enum sinkhole_note_reason reason,
+                      const char *text, size_t len)
 {
     struct sinkhole_import *import = arg;
     char escaped[SINKHOLE_NOTE_TEXT_MAX];
     struct feed_note *note;
 
     import->counts.notes[reason]++;
+    if (sinkhole_reason_class(reason) == SINKHOLE_NOTE_REVIEW && reason != SINKHOLE_REASON_URL_PATH)
+        keep_beside(import, &import->counts.review, "name", text, len);
     if (sinkhole_reason_class(reason) == SINKHOLE_NOTE_DIRT && import->last_dirty_line != line_no) {
         import->last_dirty_line = line_no;
         import->counts.dirty_lines++;
@@ -56,7 +75,7 @@ static void on_note(void *arg, uint64_t line_no, enum sinkhole_note_reason reaso
         struct feed_note *notes = realloc(import->notes, room * sizeof *notes);
 
         if (notes == NULL) {
-            fail(import, SINKHOLE_IMPORT_NO_MEMORY);
+            feed_import_fail(import, SINKHOLE_IMPORT_NO_MEMORY);
             return;
         }
         import->notes = notes;
@@ -70,7 +89,7 @@ static void on_note(void *arg, uint64_t line_no, enum sinkhole_note_reason reaso
     if (feed_text_store_add(&import->note_text, escaped, strlen(escaped) + 1, SIZE_MAX / 2))
         import->note_count++;
     else
-        fail(import, SINKHOLE_IMPORT_NO_MEMORY);
+        feed_import_fail(import, SINKHOLE_IMPORT_NO_MEMORY);
 }
 
 static void on_data_line(void *arg)
@@ -80,32 +99,31 @@ static void on_data_line(void *arg)
     import->counts.data_lines++;
 }
 
-static void keep_beside(struct sinkhole_import *import, uint64_t *count, const char *kind,
-                        const struct feed_token *token)
+void feed_import_add(struct sinkhole_import *import, const char *key, size_t key_len,
+                     enum sinkhole_scope scope)
 {
-    char line[FEED_TOKEN_MAX + 16], text[FEED_TOKEN_MAX];
-    size_t kind_len = strlen(kind), len;
-
-    (*count)++;
-    feed_escape(token->text, token->len, text, sizeof text);
-    len = strlen(text);
-    memcpy(line, kind, kind_len);
-    line[kind_len] = '\t';
-    memcpy(line + kind_len + 1, text, len);
-    line[kind_len + 1 + len] = '\n';
-    if (!feed_text_store_add(&import->beside, line, kind_len + len + 2, FEED_BESIDE_MAX))
-        import->counts.beside_lost++;
+    switch (feed_names_add(&import->names, key, key_len, scope)) {
+    case FEED_NAMES_OK:
+        break;
+    case FEED_NAMES_FULL:
+        feed_import_fail(import, SINKHOLE_IMPORT_NAMES);
+        break;
+    case FEED_NAMES_NO_MEMORY:
+        feed_import_fail(import, SINKHOLE_IMPORT_NO_MEMORY);
+        break;
+    }
 }
 
 static void list_name(struct sinkhole_import *import, uint64_t line_no,
                       const struct feed_token *token)
 {
     enum sinkhole_scope scope = token->has_scope ? token->scope : import->options.scope;
+    bool is_plain = import->options.format == SINKHOLE_FORMAT_TEXT && !token->defanged;
     enum sinkhole_note_reason reason;
     struct sinkhole_key key;
 
     if (!sinkhole_key_from_name(&token->name, &key)) {
-        on_note(import, line_no, SINKHOLE_REASON_ROOT, token->text, token->len);
+        feed_import_note(import, line_no, SINKHOLE_REASON_ROOT, token->text, token->len);
         return;
     }
     reason = feed_guard_check(import->guard, &token->name, &key, scope,
@@ -114,24 +132,20 @@ static void list_name(struct sinkhole_import *import, uint64_t line_no,
         scope = SINKHOLE_SCOPE_EXACT; /* its customers stay out of it */
         reason = SINKHOLE_REASON_COUNT;
     }
-    if (import->options.format == SINKHOLE_FORMAT_TEXT && !token->defanged &&
+    if (is_plain &&
         (reason == SINKHOLE_REASON_COUNT || reason == SINKHOLE_REASON_PROTECTED_BELOW) &&
         feed_guard_touches(import->guard, &key))
         reason = SINKHOLE_REASON_PROTECTED_MENTION;
     if (reason != SINKHOLE_REASON_COUNT) {
-        on_note(import, line_no, reason, token->text, token->len);
+        feed_import_note(import, line_no, reason, token->text, token->len);
         return;
     }
-    switch (feed_names_add(&import->names, key.text, key.len, scope)) {
-    case FEED_NAMES_OK:
-        break;
-    case FEED_NAMES_FULL:
-        fail(import, SINKHOLE_IMPORT_NAMES);
-        break;
-    case FEED_NAMES_NO_MEMORY:
-        fail(import, SINKHOLE_IMPORT_NO_MEMORY);
-        break;
-    }
+    if (is_plain && import->options.undefanged == SINKHOLE_UNDEFANGED_REVIEW)
+        feed_import_note(import, line_no, SINKHOLE_REASON_UNDEFANGED, token->text, token->len);
+    else if (is_plain && import->options.undefanged == SINKHOLE_UNDEFANGED_AUTO)
+        feed_mention_hold(import, line_no, token, &key, scope);
+    else
+        feed_import_add(import, key.text, key.len, scope);
 }
 
 static void on_url(struct sinkhole_import *import, uint64_t line_no, const struct feed_token *token)
@@ -140,33 +154,35 @@ static void on_url(struct sinkhole_import *import, uint64_t line_no, const struc
         import->counts.urls++;
         return;
     }
-    keep_beside(import, &import->counts.urls, "url", token);
+    keep_beside(import, &import->counts.urls, "url", token->text, token->len);
     if (import->options.urls == SINKHOLE_URLS_HOST && token->has_name)
         list_name(import, line_no, token);
     else
-        on_note(import, line_no, SINKHOLE_REASON_URL_PATH, token->text, token->len);
+        feed_import_note(import, line_no, SINKHOLE_REASON_URL_PATH, token->text, token->len);
 }
 
 static void on_item(void *arg, uint64_t line_no, const struct feed_token *token)
 {
     struct sinkhole_import *import = arg;
 
+    if (token->kind == FEED_NAME || token->kind == FEED_URL)
+        import->defangs |= token->defanged;
     switch (token->kind) {
     case FEED_NAME:
         list_name(import, line_no, token);
         break;
     case FEED_ADDRESS:
-        keep_beside(import, &import->counts.addresses, "address", token);
+        keep_beside(import, &import->counts.addresses, "address", token->text, token->len);
         break;
     case FEED_URL:
         on_url(import, line_no, token);
         break;
     case FEED_HASH:
-        keep_beside(import, &import->counts.hashes, "hash", token);
+        keep_beside(import, &import->counts.hashes, "hash", token->text, token->len);
         break;
     case FEED_EMAIL:
-        keep_beside(import, &import->counts.emails, "email", token);
-        on_note(import, line_no, SINKHOLE_REASON_EMAIL, token->text, token->len);
+        keep_beside(import, &import->counts.emails, "email", token->text, token->len);
+        feed_import_note(import, line_no, SINKHOLE_REASON_EMAIL, token->text, token->len);
         break;
     case FEED_NOTHING:
         break;
@@ -187,8 +203,7 @@ static feed_line_fn init_parser(struct sinkhole_import *import, void **ret_parse
                       import->options.delimiter);
         return feed_csv_line;
     case SINKHOLE_FORMAT_TEXT:
-        feed_text_init(&import->parser.text, sink, import->suffixes,
-                       import->options.undefanged_review);
+        feed_text_init(&import->parser.text, sink, import->suffixes);
         return feed_text_line;
     case SINKHOLE_FORMAT_PLAIN:
         break;
@@ -221,7 +236,7 @@ enum sinkhole_import_status sinkhole_import_new(const struct sinkhole_settings *
         return ret_bad[0] == '\0' ? SINKHOLE_IMPORT_NO_MEMORY : SINKHOLE_IMPORT_GUARD;
     }
     import->sink = (struct feed_sink){
-        .arg = import, .item = on_item, .note = on_note, .data_line = on_data_line};
+        .arg = import, .item = on_item, .note = feed_import_note, .data_line = on_data_line};
     line = init_parser(import, &parser);
     feed_input_init(&import->input, import->input_line, sizeof import->input_line, line, parser);
     *ret_import = import;
@@ -236,6 +251,8 @@ void sinkhole_import_free(struct sinkhole_import *import)
     feed_guard_free(import->guard);
     free(import->notes);
     free(import->note_text.text);
+    free(import->held);
+    free(import->held_text.text);
     free(import->beside.text);
     free(import);
 }
@@ -243,9 +260,9 @@ void sinkhole_import_free(struct sinkhole_import *import)
 static void judge_input(struct sinkhole_import *import, enum feed_input_status status)
 {
     if (status == FEED_INPUT_HTML)
-        fail(import, SINKHOLE_IMPORT_HTML);
+        feed_import_fail(import, SINKHOLE_IMPORT_HTML);
     else if (status == FEED_INPUT_BINARY)
-        fail(import, SINKHOLE_IMPORT_BINARY);
+        feed_import_fail(import, SINKHOLE_IMPORT_BINARY);
 }
 
 enum sinkhole_import_status sinkhole_import_push(struct sinkhole_import *import, const void *octets,
@@ -253,7 +270,7 @@ enum sinkhole_import_status sinkhole_import_push(struct sinkhole_import *import,
 {
     import->counts.bytes += len;
     if (import->counts.bytes > import->most_bytes)
-        fail(import, SINKHOLE_IMPORT_BYTES);
+        feed_import_fail(import, SINKHOLE_IMPORT_BYTES);
     if (import->status == SINKHOLE_IMPORT_OK)
         judge_input(import, feed_input_push(&import->input, octets, len));
     import->counts.lines = import->input.line_no;
@@ -269,16 +286,20 @@ enum sinkhole_import_status sinkhole_import_finish(struct sinkhole_import *impor
     counts->lines = import->input.line_no;
     if (import->status == SINKHOLE_IMPORT_OK && import->options.format == SINKHOLE_FORMAT_CSV &&
         !feed_csv_finish(&import->parser.csv) && counts->lines > 0)
-        fail(import, SINKHOLE_IMPORT_NO_COLUMN);
-    feed_names_sort(&import->names);
+        feed_import_fail(import, SINKHOLE_IMPORT_NO_COLUMN);
+    feed_names_sort(&import->names, import->progress, import->progress_arg);
+    if (import->held_count > 0) {
+        feed_mention_settle(import);
+        feed_names_sort(&import->names, import->progress, import->progress_arg);
+    }
     counts->names = import->names.count;
     counts->duplicates = import->names.merged;
     if (import->status != SINKHOLE_IMPORT_OK)
         return import->status;
     if (counts->dirty_lines * 2 > counts->data_lines && !import->options.force_dirty)
-        fail(import, SINKHOLE_IMPORT_DIRTY);
+        feed_import_fail(import, SINKHOLE_IMPORT_DIRTY);
     if (counts->names == 0)
-        fail(import, SINKHOLE_IMPORT_EMPTY);
+        feed_import_fail(import, SINKHOLE_IMPORT_EMPTY);
     return import->status;
 }
 
@@ -291,11 +312,13 @@ enum sinkhole_import_status sinkhole_import_read(struct sinkhole_import *import,
     ssize_t got = 0;
 
     if (buf == NULL) {
-        fail(import, SINKHOLE_IMPORT_NO_MEMORY);
+        feed_import_fail(import, SINKHOLE_IMPORT_NO_MEMORY);
         return import->status;
     }
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         total = (uint64_t)st.st_size;
+    import->progress = progress;
+    import->progress_arg = arg;
     while (import->status == SINKHOLE_IMPORT_OK) {
         got = read(fd, buf, READ_SIZE);
         if (got < 0 && errno == EINTR)
@@ -308,8 +331,10 @@ enum sinkhole_import_status sinkhole_import_read(struct sinkhole_import *import,
                      total > import->counts.bytes ? total : import->counts.bytes);
     }
     free(buf);
+    if (progress != NULL)
+        progress(arg, "Reading", import->counts.bytes, import->counts.bytes);
     if (got < 0)
-        fail(import, SINKHOLE_IMPORT_IO);
+        feed_import_fail(import, SINKHOLE_IMPORT_IO);
     return sinkhole_import_finish(import);
 }
 

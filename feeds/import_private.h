@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * An import's inside, shared by import.c and stage.c.
+ * An import's inside, shared by import.c, mention.c and staging.c.
  *
  * Threads: one import, one thread. Memory: names.h, notes (at most SINKHOLE_NOTES_MAX), text kept
  * beside (at most FEED_BESIDE_MAX octets).
@@ -25,6 +25,14 @@ struct feed_note {
     enum sinkhole_note_reason reason;
 };
 
+/* A name written plainly, past the guard, until the end of the text tells what that means. */
+struct feed_plain_mention {
+    uint64_t line;
+    size_t off; /* into held_text: key, then the word as written, both terminated */
+    uint8_t key_len;
+    uint8_t scope;
+};
+
 struct sinkhole_import {
     struct sinkhole_import_options options;
     struct sinkhole_import_counts counts;
@@ -37,6 +45,12 @@ struct sinkhole_import {
     size_t note_count, note_room;
     struct feed_text_store note_text;
     struct feed_text_store beside; /* "address TAB 192.0.2.1" */
+    struct feed_plain_mention *held; /* text, SINKHOLE_UNDEFANGED_AUTO */
+    size_t held_count, held_room;
+    struct feed_text_store held_text;
+    bool defangs; /* the text has a defanged name or URL */
+    sinkhole_progress_fn progress; /* while sorting; may be NULL */
+    void *progress_arg;
     uint64_t last_dirty_line;
     struct feed_sink sink;
     struct feed_input input;
@@ -48,6 +62,19 @@ struct sinkhole_import {
         struct feed_text text;
     } parser;
 };
+
+/* The import's own ways to note, to list and to fail (import.c). */
+void feed_import_note(void *import, uint64_t line_no, enum sinkhole_note_reason reason,
+                      const char *text, size_t len);
+void feed_import_add(struct sinkhole_import *import, const char *key, size_t key_len,
+                     enum sinkhole_scope scope);
+void feed_import_fail(struct sinkhole_import *import, enum sinkhole_import_status status);
+
+/* Keeps a name that was written plainly until the end (mention.c). */
+void feed_mention_hold(struct sinkhole_import *import, uint64_t line_no, const struct feed_token *token,
+                       const struct sinkhole_key *key, enum sinkhole_scope scope);
+/* At the end, names sorted: they are listed, or noted for review when the text defangs. */
+void feed_mention_settle(struct sinkhole_import *import);
 
 /* False: no memory, or it would grow beyond `most`. */
 bool feed_text_store_add(struct feed_text_store *store, const char *text, size_t len, size_t most);

@@ -11,6 +11,7 @@
 #define ARENA_FIRST (1u << 16)
 #define ROOM_FIRST 4096
 #define WORD 8
+#define PROGRESS_EVERY 65536
 
 void feed_names_init(struct feed_names *names, uint64_t most)
 {
@@ -133,11 +134,28 @@ static uint64_t choose_pivot(const struct feed_names_entry *entries, size_t coun
     return words[0] > words[2] ? words[0] : words[1] < words[2] ? words[1] : words[2];
 }
 
-static void sort_words(const uint8_t *arena, struct feed_names_entry *entries, size_t count,
-                       size_t depth, uint64_t *seed)
+struct sorter {
+    const uint8_t *arena;
+    uint64_t seed;
+    uint64_t done, total, told; /* keys in their place */
+    sinkhole_progress_fn progress;
+    void *arg;
+};
+
+static void count_done(struct sorter *sorter, size_t count)
+{
+    sorter->done += count;
+    if (sorter->progress == NULL || sorter->done - sorter->told < PROGRESS_EVERY)
+        return;
+    sorter->told = sorter->done;
+    sorter->progress(sorter->arg, "Sorting", sorter->done, sorter->total + 1);
+}
+
+static void sort_words(struct sorter *sorter, struct feed_names_entry *entries, size_t count,
+                       size_t depth)
 {
     while (count > 16) {
-        uint64_t pivot = choose_pivot(entries, count, seed);
+        uint64_t pivot = choose_pivot(entries, count, &sorter->seed);
         size_t less = 0, i = 0, more = count;
 
         while (i < more) {
@@ -149,19 +167,22 @@ static void sort_words(const uint8_t *arena, struct feed_names_entry *entries, s
                 i++;
         }
         if ((pivot & 0xff) != 0) { /* keys that go on: eight octets further */
-            load_words(arena, entries + less, more - less, depth + WORD);
-            sort_words(arena, entries + less, more - less, depth + WORD, seed);
+            load_words(sorter->arena, entries + less, more - less, depth + WORD);
+            sort_words(sorter, entries + less, more - less, depth + WORD);
+        } else {
+            count_done(sorter, more - less);
         }
         if (less < count - more) { /* the smaller side by recursion, so that the stack stays low */
-            sort_words(arena, entries, less, depth, seed);
+            sort_words(sorter, entries, less, depth);
             entries += more;
             count -= more;
         } else {
-            sort_words(arena, entries + more, count - more, depth, seed);
+            sort_words(sorter, entries + more, count - more, depth);
             count = less;
         }
     }
-    sort_few(arena, entries, count, depth);
+    sort_few(sorter->arena, entries, count, depth);
+    count_done(sorter, count);
 }
 
 static uint8_t unite(uint8_t a, uint8_t b)
@@ -169,16 +190,22 @@ static uint8_t unite(uint8_t a, uint8_t b)
     return a == b ? a : SINKHOLE_SCOPE_SUBTREE;
 }
 
-void feed_names_sort(struct feed_names *names)
+void feed_names_sort(struct feed_names *names, sinkhole_progress_fn progress, void *arg)
 {
-    uint64_t seed = 0x9e3779b97f4a7c15u ^ (uintptr_t)names->arena;
+    struct sorter sorter = {.arena = names->arena,
+                            .seed = 0x9e3779b97f4a7c15u ^ (uintptr_t)names->arena,
+                            .total = names->count,
+                            .progress = progress,
+                            .arg = arg};
     uint8_t *arena = names->arena;
     size_t to = 0;
 
     if (names->sorted)
         return;
     load_words(arena, names->entries, names->count, 0);
-    sort_words(arena, names->entries, names->count, 0, &seed);
+    sort_words(&sorter, names->entries, names->count, 0);
+    if (progress != NULL)
+        progress(arg, "Sorting", names->count, names->count);
     for (size_t i = 0; i < names->count; i++) {
         uint8_t *at = arena + names->entries[i].off, *last;
 
@@ -192,6 +219,28 @@ void feed_names_sort(struct feed_names *names)
     }
     names->count = to;
     names->sorted = true;
+}
+
+bool feed_names_has(const struct feed_names *names, const char *key, size_t key_len)
+{
+    size_t low = 0, high = names->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2, len;
+        enum sinkhole_scope scope;
+        const char *there = feed_names_at(names, middle, &len, &scope);
+        int order = memcmp(there, key, len < key_len ? len : key_len);
+
+        if (order == 0)
+            order = (len > key_len) - (len < key_len);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
 }
 
 const char *feed_names_at(const struct feed_names *names, size_t i, size_t *ret_len,

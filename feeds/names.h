@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sinkhole/rule.h"
+#include "sinkhole/blocklist.h"
 
 enum feed_names_status { FEED_NAMES_OK = 0, FEED_NAMES_FULL, FEED_NAMES_NO_MEMORY };
 
@@ -34,8 +34,10 @@ void feed_names_init(struct feed_names *names, uint64_t most);
 void feed_names_done(struct feed_names *names);
 enum feed_names_status feed_names_add(struct feed_names *names, const char *key, size_t key_len,
                                       enum sinkhole_scope scope);
-/* Ascending keys; of equal ones the scopes are united (exact and below: subtree). */
-void feed_names_sort(struct feed_names *names);
+/* Ascending keys; of equal ones the scopes are united (exact and below: subtree). `progress` may be NULL. */
+void feed_names_sort(struct feed_names *names, sinkhole_progress_fn progress, void *arg);
+/* Of a sorted set. */
+bool feed_names_has(const struct feed_names *names, const char *key, size_t key_len);
 /* `i` < count. */
 const char *feed_names_at(const struct feed_names *names, size_t i, size_t *ret_len,
                           enum sinkhole_scope *ret_scope);

@@ -71,12 +71,11 @@ bool feed_csv_finish(struct feed_csv *parser);
 struct feed_text {
     const struct feed_sink *sink;
     const struct sinkhole_suffixes *suffixes;
-    bool undefanged_review;
     char refanged[FEED_LINE_MAX];
     struct feed_scratch scratch;
 };
 void feed_text_init(struct feed_text *parser, const struct feed_sink *sink,
-                    const struct sinkhole_suffixes *suffixes, bool undefanged_review);
+                    const struct sinkhole_suffixes *suffixes);
 void feed_text_line(void *parser, uint64_t line_no, const char *text, size_t len, bool cut);
 
 #endif

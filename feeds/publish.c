@@ -77,9 +77,10 @@ enum sinkhole_feeds_status sinkhole_import_stage(const struct sinkhole_feeds *fe
     staged.urls = counts->urls;
     staged.hashes = counts->hashes;
     staged.emails = counts->emails;
+    staged.review = counts->review;
     staged.staged_ms = sinkhole_now_ms();
     staged.attributes.address_count =
-        counts->addresses + counts->urls + counts->hashes + counts->emails;
+        counts->addresses + counts->urls + counts->hashes + counts->emails + counts->review;
     snprintf(staged.attributes.feed, sizeof staged.attributes.feed, "%s", feed);
     snprintf(staged.attributes.import, sizeof staged.attributes.import, "%" PRId64 "-%ld",
              staged.staged_ms, (long)getpid());
@@ -87,7 +88,7 @@ enum sinkhole_feeds_status sinkhole_import_stage(const struct sinkhole_feeds *fe
     json = feed_staging_to_json(&staged);
     if (json == NULL)
         status = SINKHOLE_FEEDS_INVALID;
-    else if (!feed_staging_pack(import, &data, &len))
+    else if (!feed_staging_pack(import, feeds->progress, feeds->progress_arg, &data, &len))
         status = SINKHOLE_FEEDS_NO_MEMORY;
     else
         status = from_store(ret_outcome, sinkhole_staged_put(feeds->store, feed, json, data, len));
@@ -188,7 +189,7 @@ static enum sinkhole_feeds_status with_staged(
         strcmp(import, staged.attributes.import) != 0)
         status = SINKHOLE_FEEDS_OVERTAKEN;
     if (status == SINKHOLE_FEEDS_OK) {
-        feed_names_sort(&names);
+        feed_names_sort(&names, feeds->progress, feeds->progress_arg);
         status = guard_again(feeds, &staged, &names, visit, arg, outcome);
     }
     if (status == SINKHOLE_FEEDS_OK) {
@@ -319,7 +320,7 @@ static enum sinkhole_feeds_status exception_change(const struct sinkhole_feeds *
     snprintf(describe, sizeof describe, "%s of %.200s", take_off ? "removal" : "exception", text);
     feed_names_init(&names, 1);
     if (feed_names_add(&names, key.text, key.len, scope) == FEED_NAMES_OK) {
-        feed_names_sort(&names);
+        feed_names_sort(&names, NULL, NULL);
         status = feed_plan_publish(&plan, outcome);
     }
     feed_names_done(&names);

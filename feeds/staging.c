@@ -11,6 +11,7 @@
 #include "store/list_json.h"
 
 #define LEVEL 3
+#define PROGRESS_EVERY 65536
 #define STAGED_VERSION 1
 #define STAGED_LINE_MAX (FEED_TOKEN_MAX + 64)
 
@@ -20,6 +21,9 @@ struct packer {
     size_t in_used;
     struct feed_text_store out;
     bool good;
+    sinkhole_progress_fn progress;
+    void *arg;
+    uint64_t names, total;
 };
 
 static void pack_flush(struct packer *packer, ZSTD_EndDirective end)
@@ -56,23 +60,30 @@ static void pack(struct packer *packer, const char *text, size_t len)
 
 static bool pack_name(void *arg, const char *key, size_t key_len, enum sinkhole_scope scope)
 {
+    struct packer *packer = arg;
     char line[SINKHOLE_KEY_MAX + 4];
 
     memcpy(line, key, key_len);
     line[key_len] = '\t';
     line[key_len + 1] = (char)('0' + scope);
     line[key_len + 2] = '\n';
-    pack(arg, line, key_len + 3);
+    pack(packer, line, key_len + 3);
+    if (packer->progress != NULL && ++packer->names % PROGRESS_EVERY == 0)
+        packer->progress(packer->arg, "Packing", packer->names, packer->total + 1);
     return true;
 }
 
-bool feed_staging_pack(const struct sinkhole_import *import, void **ret_data, size_t *ret_len)
+bool feed_staging_pack(const struct sinkhole_import *import, sinkhole_progress_fn progress,
+                       void *arg, void **ret_data, size_t *ret_len)
 {
     struct packer *packer = calloc(1, sizeof *packer);
     bool good;
 
     if (packer == NULL)
         return false;
+    packer->progress = progress;
+    packer->arg = arg;
+    packer->total = import->counts.names;
     packer->context = ZSTD_createCCtx();
     packer->good =
         packer->context != NULL &&
@@ -82,6 +93,8 @@ bool feed_staging_pack(const struct sinkhole_import *import, void **ret_data, si
     pack(packer, "\n", 1);
     pack(packer, import->beside.text, import->beside.used);
     pack_flush(packer, ZSTD_e_end);
+    if (progress != NULL)
+        progress(arg, "Packing", packer->total, packer->total);
     good = packer->good;
     if (good) {
         *ret_data = packer->out.text;
@@ -195,13 +208,13 @@ char *feed_staging_to_json(const struct sinkhole_staged *staged)
     attributes = json_loads(batch_text, 0, NULL);
     free(batch_text);
     json =
-        json_pack("{si so ss ss sb ss sI sI sI sI sI sI}", "version", STAGED_VERSION, "attributes",
+        json_pack("{si so ss ss sb ss sI sI sI sI sI sI sI}", "version", STAGED_VERSION, "attributes",
                   attributes, "mode", staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace",
                   "format", sinkhole_format_word(staged->format), "private_suffix",
                   (int)staged->private_suffix, "file", staged->file, "names",
                   (json_int_t)staged->names, "addresses", (json_int_t)staged->addresses, "urls",
                   (json_int_t)staged->urls, "hashes", (json_int_t)staged->hashes, "emails",
-                  (json_int_t)staged->emails, "staged_ms", (json_int_t)staged->staged_ms);
+                  (json_int_t)staged->emails, "review", (json_int_t)staged->review, "staged_ms", (json_int_t)staged->staged_ms);
     text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return text;
@@ -211,18 +224,18 @@ bool feed_staging_from_json(const char *text, struct sinkhole_staged *ret_staged
 {
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *attributes = NULL;
     const char *mode = "", *format = "", *file = "";
-    json_int_t names = 0, addresses = 0, urls = 0, hashes = 0, emails = 0, staged_ms = 0;
+    json_int_t names = 0, addresses = 0, urls = 0, hashes = 0, emails = 0, review = 0, staged_ms = 0;
     struct sinkhole_staged staged = {.mode = SINKHOLE_MODE_REPLACE};
     int version = 0, private_suffix = 0;
     char *batch_text = NULL;
     bool good;
 
     good = json != NULL &&
-           json_unpack(json, "{si so ss ss sb ss sI sI sI sI sI sI}", "version", &version,
+           json_unpack(json, "{si so ss ss sb ss sI sI sI sI sI s?I sI}", "version", &version,
                        "attributes", &attributes, "mode", &mode, "format", &format,
                        "private_suffix", &private_suffix, "file", &file, "names", &names,
                        "addresses", &addresses, "urls", &urls, "hashes", &hashes, "emails", &emails,
-                       "staged_ms", &staged_ms) == 0 &&
+                       "review", &review, "staged_ms", &staged_ms) == 0 &&
            version == STAGED_VERSION && sinkhole_format_from_word(format, &staged.format) &&
            (strcmp(mode, "amend") == 0 || strcmp(mode, "replace") == 0) &&
            (batch_text = json_dumps(attributes, JSON_COMPACT)) != NULL &&
@@ -236,6 +249,7 @@ bool feed_staging_from_json(const char *text, struct sinkhole_staged *ret_staged
         staged.urls = (uint64_t)urls;
         staged.hashes = (uint64_t)hashes;
         staged.emails = (uint64_t)emails;
+        staged.review = (uint64_t)review;
         staged.staged_ms = staged_ms;
         *ret_staged = staged;
     }

@@ -13,8 +13,9 @@
 
 #define FEED_STAGED_MOST ((size_t)2 << 30) /* packed octets */
 
-/* *ret_data is the caller's to free. False: no memory. */
-bool feed_staging_pack(const struct sinkhole_import *import, void **ret_data, size_t *ret_len);
+/* *ret_data is the caller's to free. False: no memory. `progress` may be NULL. */
+bool feed_staging_pack(const struct sinkhole_import *import, sinkhole_progress_fn progress,
+                       void *arg, void **ret_data, size_t *ret_len);
 /* Every key is checked again. `names` may be NULL (only what is beside is wanted), `visit` too. */
 enum sinkhole_feeds_status feed_staging_unpack(const void *data, size_t len,
                                                struct feed_names *names, sinkhole_beside_fn visit,

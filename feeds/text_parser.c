@@ -13,11 +13,10 @@
 #include <strings.h>
 
 void feed_text_init(struct feed_text *parser, const struct feed_sink *sink,
-                    const struct sinkhole_suffixes *suffixes, bool undefanged_review)
+                    const struct sinkhole_suffixes *suffixes)
 {
     parser->sink = sink;
     parser->suffixes = suffixes;
-    parser->undefanged_review = undefanged_review;
 }
 
 /* Top-level domains that are file endings as well. */
@@ -144,8 +143,6 @@ static enum sinkhole_note_reason judge_plain(const struct feed_text *parser,
         return SINKHOLE_REASON_FILE_NAME;
     if (token->kind == FEED_NAME && is_software(token->text, token->len))
         return SINKHOLE_REASON_SOFTWARE;
-    if (token->kind == FEED_NAME && parser->undefanged_review)
-        return SINKHOLE_REASON_UNDEFANGED;
     return SINKHOLE_REASON_COUNT;
 }
 

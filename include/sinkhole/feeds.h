@@ -38,6 +38,13 @@ enum sinkhole_url_policy {
     SINKHOLE_URLS_HOST,   /* the host is listed, if the guard lets it */
 };
 
+/* What a name means that a text writes plainly, without [.] and the like. */
+enum sinkhole_undefanged {
+    SINKHOLE_UNDEFANGED_AUTO,   /* for review when the text defangs a name or URL, else listed */
+    SINKHOLE_UNDEFANGED_TAKE,   /* listed */
+    SINKHOLE_UNDEFANGED_REVIEW, /* kept beside the batch, not enforced; named among the notes */
+};
+
 /* --- why something was not taken --------------------------------------------------------------- */
 enum sinkhole_note_class {
     SINKHOLE_NOTE_DIRT,    /* the line is not what its format promises */
@@ -75,6 +82,7 @@ enum sinkhole_note_class {
     X(FILE_NAME, REVIEW, "file-name", "a file's name that would also be a domain: defang it, or list it by hand") \
     X(SOFTWARE, REVIEW, "software", "a product's name that would also be a domain")                \
     X(UNDEFANGED, REVIEW, "undefanged", "written without defanging (--undefanged review)")         \
+    X(PLAIN_MENTION, REVIEW, "plain-mention", "written plainly in a letter that defangs its names (--undefanged take lists it)") \
     X(UNKNOWN_TLD, IGNORED, "unknown-tld", "its last label is no top-level domain: a file or an abbreviation") \
     X(EMAIL, IGNORED, "email", "an e-mail address: its domain is not an indicator by itself")      \
     X(PATH, IGNORED, "path", "a file's path or a registry key")                                    \
@@ -103,7 +111,7 @@ struct sinkhole_import_options {
     char delimiter;             /* CSV; 0: found out */
     bool allow_private_suffix;  /* they are listed exactly, whatever the scope */
     bool force_dirty;           /* also when more than half of the lines are dirt */
-    bool undefanged_review;     /* text: names written plainly are for review */
+    enum sinkhole_undefanged undefanged; /* text */
 };
 
 enum sinkhole_import_status {
@@ -128,6 +136,7 @@ struct sinkhole_import_counts {
     uint64_t names;      /* distinct, past the guard */
     uint64_t duplicates; /* said again */
     uint64_t addresses, urls, hashes, emails; /* kept beside (urls: by the policy) */
+    uint64_t review;      /* names for review, kept beside */
     uint64_t beside_lost; /* of these, beyond what is kept */
     uint64_t notes[SINKHOLE_REASON_COUNT];
 };
@@ -205,7 +214,7 @@ struct sinkhole_staged {
     enum sinkhole_format format;
     bool private_suffix;
     char file[120]; /* where it was read from, for people */
-    uint64_t names, addresses, urls, hashes, emails;
+    uint64_t names, addresses, urls, hashes, emails, review;
     int64_t staged_ms;
 };
 

@@ -18,7 +18,6 @@ struct parser_case {
 
 static const char *columns; /* of the CSV cases */
 static char delimiter;
-static bool undefanged_review;
 static struct sinkhole_suffixes *suffixes;
 
 union any_parser {
@@ -45,7 +44,7 @@ static void run(enum sinkhole_format format, const char *input, struct recorder 
         feed_csv_init(&parser.csv, &recorder->sink, columns, delimiter);
         line = feed_csv_line;
     } else {
-        feed_text_init(&parser.text, &recorder->sink, suffixes, undefanged_review);
+        feed_text_init(&parser.text, &recorder->sink, suffixes);
         line = feed_text_line;
     }
     feed_input_init(&lines, buf, sizeof(buf), line, &parser);
@@ -263,17 +262,9 @@ static void test_text(void **state)
         {"bad name", "a..b[.]example", "1 (empty-label) a..b.example\n"},
         {"prose", "Kh\xc3\xb4ng c\xc3\xb3 g\xc3\xac.", ""},
     };
-    static const struct parser_case review[] = {
-        {"plain names for review", "evil-site.com b[.]com",
-         "1 (undefanged) evil-site.com\n1 name b.com\n"},
-    };
 
     (void)state;
-    undefanged_review = false;
     CHECK(SINKHOLE_FORMAT_TEXT, cases);
-    undefanged_review = true;
-    CHECK(SINKHOLE_FORMAT_TEXT, review);
-    undefanged_review = false;
 }
 
 static void test_long_lines_are_said(void **state)

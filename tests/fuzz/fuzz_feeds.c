@@ -74,7 +74,7 @@ static uint64_t run(unsigned format, const uint8_t *data, size_t size, size_t st
         feed_csv_init(&parser.csv, &sink, size % 2 == 0 ? "1,2" : NULL, 0);
         line = feed_csv_line;
     } else if (format == SINKHOLE_FORMAT_TEXT) {
-        feed_text_init(&parser.text, &sink, suffixes, false);
+        feed_text_init(&parser.text, &sink, suffixes);
         line = feed_text_line;
     }
     sum = 0;
