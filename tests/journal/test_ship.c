@@ -429,6 +429,23 @@ static void another_shipper_is_noticed(void **state)
     assert_non_null(strstr(f->last_text, "hits-refused"));
 }
 
+static void the_agents_own_questions_stay_out(void **state)
+{
+    struct fixture *f = *state;
+    struct sinkhole_hit hit = sample_hit(99, sinkhole_now_ms());
+
+    journal_open(f, 1);
+    hit.rule = SINKHOLE_RULE_CANARY;
+    assert_true(sinkhole_lane_append(sinkhole_journal_lane(f->journal, 0), &hit));
+    append(f, 50, 1);
+    hit.port++;
+    hit.qtype = 28;
+    assert_true(sinkhole_lane_append(sinkhole_journal_lane(f->journal, 0), &hit));
+    ship_start(f);
+    run_until(f, all_stored, "fifty hits");
+    expect_all_once(f, 1);
+}
+
 static void repeats_arrive_with_their_count(void **state)
 {
     struct fixture *f = *state;
@@ -534,6 +551,7 @@ int main(void)
         CASE(a_fresh_journal_starts_above_the_stream),
         CASE(a_journal_made_anew_is_taken_up),
         CASE(another_shipper_is_noticed),
+        CASE(the_agents_own_questions_stay_out),
         CASE(repeats_arrive_with_their_count),
         CASE(old_hits_leave_in_time),
         CASE(too_many_hits_leave_with_an_alarm),
