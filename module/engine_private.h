@@ -66,7 +66,7 @@ struct sinkhole_engine {
     struct sinkhole_head_mark mark;
     enum sinkhole_index_status index_status; /* of the last attempt */
     struct sinkhole_walk walk;
-    bool walking;
+    bool walking, walk_again; /* again: a change came while a walk was under way */
 
     struct sinkhole_worker *workers; /* `lanes` of them */
 };

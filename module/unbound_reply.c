@@ -12,6 +12,7 @@
 #include "module/unbound_glue.h"
 
 #include "dynlibmod/dynlibmod.h"
+#include "services/localzone.h"
 #include "util/data/msgparse.h"
 
 #include <string.h>
@@ -42,6 +43,9 @@ static void reply_record(struct sinkhole_worker *worker, const struct sinkhole_v
                          uint8_t flags, enum sinkhole_counter outcome)
 {
     const struct query_info *asked = reply->qinfo;
+    /* An alias of local data: the client asked for its owner, Unbound for its target. */
+    const struct packed_rrset_key *alias =
+        asked->local_alias != NULL ? &asked->local_alias->rrset->rk : NULL;
     struct sinkhole_sighting sighting = {
         .time_ms = (int64_t)reply->now->tv_sec * 1000 + reply->now->tv_usec / 1000,
         .client = (const struct sockaddr *)&reply->to->client_addr,
@@ -50,11 +54,11 @@ static void reply_record(struct sinkhole_worker *worker, const struct sinkhole_v
         .rcode = (uint8_t)(reply->rep != NULL && reply->rcode == LDNS_RCODE_NOERROR
                                ? FLAGS_GET_RCODE(reply->rep->flags)
                                : reply->rcode),
-        .flags = flags,
+        .flags = (uint8_t)(flags | (alias != NULL ? SINKHOLE_HIT_CHAIN : 0)),
         .qtype = asked->qtype,
         .qclass = asked->qclass,
-        .qname = asked->qname,
-        .qname_len = asked->qname_len,
+        .qname = alias != NULL ? alias->dname : asked->qname,
+        .qname_len = alias != NULL ? alias->dname_len : asked->qname_len,
         .answer = answer,
         .outcome = outcome,
     };
@@ -70,6 +74,7 @@ void sinkhole_drop_record(struct sinkhole_worker *worker, struct module_qstate *
                             qstate->env->now_tv};
 
     asked.qname = reply->qname;
+    asked.local_alias = reply->local_alias;
     reply_record(worker, &note->verdict, &dropped, NULL, SINKHOLE_HIT_NO_REPLY,
                  SINKHOLE_COUNT_DROPPED);
 }

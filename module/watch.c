@@ -229,9 +229,10 @@ static void view_publish(struct sinkhole_engine *engine, struct sinkhole_view *v
     struct sinkhole_view *before = atomic_exchange(&engine->view, view);
     (void)atomic_fetch_add(&engine->swaps, 1);
 
+    /* A walk under way is not begun anew, or under steady changes none would ever end. */
     if (change_apply(engine, before, view)) {
+        engine->walk_again = engine->walking;
         engine->walking = true;
-        memset(&engine->walk, 0, sizeof(engine->walk));
     }
     /* Told only now: by then what is listed by its own name is out of the cache. */
     gauge(engine, SINKHOLE_COUNT_ENTRIES, view->info.entries);
@@ -273,6 +274,11 @@ static void walk_step(struct sinkhole_engine *engine)
         return;
     }
     count(engine, SINKHOLE_COUNT_CACHE_WALKS, 1);
+    memset(&engine->walk, 0, sizeof(engine->walk));
+    if (engine->walk_again) {
+        engine->walk_again = false;
+        return;
+    }
     engine->walking = false;
     watching_set(engine, false, judge.view->info.monitored > 0);
 }

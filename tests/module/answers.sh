@@ -120,6 +120,7 @@ check "alias of a monitored name" says ' udp aliasm.good.net 1 monitor 0 4 - wat
 check "a dropped query, UDP" says ' udp drop.com 1 drop 0 8 - drop.com 7 1$'
 check "a dropped query, TCP" says ' tcp drop.com 1 drop 0 8 - drop.com 7 1$'
 check "alias hit names the listed name" says ' udp alias2.good.net 28 address 0 4 2001:db8::53 evil.com 1 1$'
+check "alias of local data: the client's own question" says ' udp alias.zone 1 address 0 4 192.0.2.53 evil.com 1 1$'
 check "class ANY" says ' evil.com 1 address 5 0 - evil.com 1 1$'
 check "six more hits" test "$(wc -l <<< "$LAST")" = $((before + 7))
 
