@@ -8,6 +8,10 @@
 
 int feed_list(struct cli *cli, int argc, char **argv);
 int feed_show(struct cli *cli, int argc, char **argv);
+/* What imports kept beside their names, one import or (NULL) all; `staged` may be NULL. To the
+ * terminal, or into `array`. */
+int feed_show_beside(struct cli *cli, const struct sinkhole_feeds *feeds, const char *feed,
+                     const char *import, const struct sinkhole_staged *staged, json_t *array);
 int feed_import(struct cli *cli, int argc, char **argv);
 int feed_diff(struct cli *cli, int argc, char **argv);
 int feed_publish(struct cli *cli, int argc, char **argv);

@@ -260,14 +260,15 @@ static json_t *read_json(const struct sinkhole_import *import, const char *feed,
             json_object_set_new(reasons, sinkhole_reason_word((enum sinkhole_note_reason)i),
                                 json_integer((json_int_t)counts->notes[i]));
     sinkhole_import_notes(import, show_note, &notes);
-    return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "feed", feed,
-        "file", file, "status", sinkhole_import_status_text(status), "lines",
-        (json_int_t)counts->lines, "data_lines", (json_int_t)counts->data_lines, "unreadable_lines",
-        (json_int_t)counts->dirty_lines, "names", (json_int_t)counts->names, "duplicates",
-        (json_int_t)counts->duplicates, "addresses", (json_int_t)counts->addresses, "urls",
-        (json_int_t)counts->urls, "hashes", (json_int_t)counts->hashes, "emails",
-        (json_int_t)counts->emails, "review", (json_int_t)counts->review, "reasons", reasons, "notes", notes.array);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+                     "feed", feed, "file", file, "status", sinkhole_import_status_text(status),
+                     "lines", (json_int_t)counts->lines, "data_lines",
+                     (json_int_t)counts->data_lines, "unreadable_lines",
+                     (json_int_t)counts->dirty_lines, "names", (json_int_t)counts->names,
+                     "duplicates", (json_int_t)counts->duplicates, "addresses",
+                     (json_int_t)counts->addresses, "urls", (json_int_t)counts->urls, "hashes",
+                     (json_int_t)counts->hashes, "emails", (json_int_t)counts->emails, "review",
+                     (json_int_t)counts->review, "reasons", reasons, "notes", notes.array);
 }
 
 static int import_code(enum sinkhole_import_status status)

@@ -97,7 +97,7 @@ static json_t *batch_json(const struct sinkhole_batch *batch)
 {
     return json_pack(
         "{s:I, s:s, s:s, s:I, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, "
-        "s:I}",
+        "s:I, s:s}",
         "rule", (json_int_t)batch->rule.id, "scope", feed_scope_words[batch->rule.scope], "action",
         feed_action_words[batch->rule.action], "valid_until", (json_int_t)batch->rule.valid_until,
         "severity", (int)batch->rule.severity, "confidence", (int)batch->rule.confidence,
@@ -105,7 +105,7 @@ static json_t *batch_json(const struct sinkhole_batch *batch)
         batch->received, "who", batch->who, "remark", batch->remark, "family", batch->family,
         "category", batch->category, "tlp", batch->tlp, "published_ms",
         (json_int_t)batch->published_ms, "generation", (json_int_t)batch->generation, "kept_beside",
-        (json_int_t)batch->address_count);
+        (json_int_t)batch->address_count, "import", batch->import);
 }
 
 struct showing {
@@ -166,19 +166,6 @@ static bool show_publication(void *arg, const struct sinkhole_publication *publi
     return true;
 }
 
-static bool show_beside(void *arg, const char *line, size_t len)
-{
-    (void)arg;
-    printf("  %.*s\n", (int)len, line);
-    return true;
-}
-
-static bool beside_json(void *arg, const char *line, size_t len)
-{
-    json_array_append_new(arg, json_stringn(line, len));
-    return true;
-}
-
 static void show_staged(const struct sinkhole_staged *staged)
 {
     char names[CLI_COUNT_MAX], when[CLI_TIME_MAX];
@@ -186,7 +173,7 @@ static void show_staged(const struct sinkhole_staged *staged)
 
     printf("\nStaged at %s by %s: %s names to %s (%s, %s), from %s%s%s\n"
            "kept beside, not enforced: %" PRIu64 " addresses, %" PRIu64 " URLs, %" PRIu64
-           " hashes, %" PRIu64 " e-mail addresses\n",
+           " hashes, %" PRIu64 " e-mail addresses, %" PRIu64 " names for review\n",
            cli_time(staged->staged_ms, when), show(&who, staged->attributes.who),
            cli_count(staged->names, names),
            staged->mode == SINKHOLE_MODE_AMEND ? "add" : "replace all",
@@ -194,7 +181,7 @@ static void show_staged(const struct sinkhole_staged *staged)
            staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace", show(&file, staged->file),
            staged->attributes.reference[0] != '\0' ? ", letter " : "",
            show(&reference, staged->attributes.reference), staged->addresses, staged->urls,
-           staged->hashes, staged->emails);
+           staged->hashes, staged->emails, staged->review);
 }
 
 static void show_head(const struct cli *cli, const struct sinkhole_feed *feed)
@@ -217,65 +204,79 @@ static void show_head(const struct cli *cli, const struct sinkhole_feed *feed)
 
 static json_t *staged_json(const struct sinkhole_staged *staged)
 {
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I}", "names", (json_int_t)staged->names, "mode",
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:I}", "import", staged->attributes.import,
+                     "names", (json_int_t)staged->names, "mode",
                      staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace", "file",
                      staged->file, "who", staged->attributes.who, "reference",
                      staged->attributes.reference, "staged_ms", (json_int_t)staged->staged_ms);
 }
 
+/* What a call asked for. */
+struct asked {
+    const char *feed, *import; /* import NULL: of all */
+    bool beside;
+};
+
 /* Everything, to the terminal; with --json into `document`. */
-static int show_feed(struct cli *cli, const char *name, bool beside, json_t *document)
+static int show_feed(struct cli *cli, const struct asked *asked, json_t *document)
 {
     const struct sinkhole_feeds feeds = {.settings = cli->settings, .store = cli->store};
     struct showing batches = {.cli = cli}, publications = {.cli = cli};
-    json_t *lines = NULL;
     struct sinkhole_feeds_outcome outcome;
     struct sinkhole_staged staged;
     enum sinkhole_store_status status;
-    bool there;
+    enum sinkhole_feeds_status there;
+    json_t *beside = NULL;
 
     if (document != NULL) {
         json_object_set_new(document, "batches", batches.array = json_array());
         json_object_set_new(document, "publications", publications.array = json_array());
-        json_object_set_new(document, "beside", lines = json_array());
+        json_object_set_new(document, "beside", beside = json_array());
     }
-    status = sinkhole_batch_list(cli->store, name, show_batch, &batches);
+    status = sinkhole_batch_list(cli->store, asked->feed, show_batch, &batches);
     if (status == SINKHOLE_STORE_OK || status == SINKHOLE_STORE_ABSENT)
-        status = sinkhole_feed_history(cli->store, name, show_publication, &publications);
-    there = sinkhole_staged_read(&feeds, name, NULL, NULL, &staged, &outcome) == SINKHOLE_FEEDS_OK;
+        status = sinkhole_feed_history(cli->store, asked->feed, show_publication, &publications);
+    if (status != SINKHOLE_STORE_OK && status != SINKHOLE_STORE_ABSENT)
+        return cli_store_fail(cli, status);
+    there = sinkhole_staged_read(&feeds, asked->feed, NULL, NULL, &staged, &outcome);
     if (document != NULL)
-        json_object_set_new(document, "staged", there ? staged_json(&staged) : json_null());
-    else if (there)
+        json_object_set_new(document, "staged",
+                            there == SINKHOLE_FEEDS_OK ? staged_json(&staged) : json_null());
+    else if (there == SINKHOLE_FEEDS_OK)
         show_staged(&staged);
-    if (beside && there)
-        sinkhole_staged_read(&feeds, name, document != NULL ? beside_json : show_beside, lines,
-                             &staged, &outcome);
-    return status == SINKHOLE_STORE_OK || status == SINKHOLE_STORE_ABSENT
-               ? CLI_OK
-               : cli_store_fail(cli, status);
+    if (!asked->beside)
+        return CLI_OK;
+    return feed_show_beside(cli, &feeds, asked->feed, asked->import,
+                            there == SINKHOLE_FEEDS_OK ? &staged : NULL, beside);
 }
 
 int feed_show(struct cli *cli, int argc, char **argv)
 {
     bool beside = false;
     const struct cli_option options[] = {
-        {"beside", NULL, "also what the last import kept beside", NULL, &beside},
+        {"beside", NULL, "also what its imports kept beside, or one of them: IMPORT", NULL,
+         &beside},
         {NULL, NULL, NULL, NULL, NULL}};
     const struct cli_page page = {
-        .synopsis = "feed show NAME [--beside]",
+        .synopsis = "feed show NAME [--beside [IMPORT]]",
         .about =
             "One feed: its settings, the letters and imports its names came with, its last\n"
-            "publications, and what is staged. Addresses, URLs and hashes of the last import are\n"
-            "kept beside it for 30 days.",
+            "publications, and what is staged. Addresses, URLs, hashes and names for review of an\n"
+            "import are kept for good beside the names it brought.",
         .options = options,
-        .examples = "  sinkholectl feed show ais --beside\n"};
-    int code = cli_words(&page, &argc, argv, 1, 1);
+        .examples = "  sinkholectl feed show ais --beside\n"
+                    "  sinkholectl --json feed show ais --beside 1795503600000-4711\n"};
+    int code = cli_words(&page, &argc, argv, 1, 2);
+    struct asked asked = {0};
     json_t *document = NULL;
     struct sinkhole_feed feed;
     enum sinkhole_store_status status;
 
     if (code != CLI_GO_ON)
         return code;
+    asked = (struct asked){.feed = argv[1], .import = argc > 2 ? argv[2] : NULL, .beside = beside};
+    if (asked.import != NULL && !beside)
+        return cli_fail(CLI_USAGE, "\"%s\": an import is shown with --beside", asked.import);
     status = sinkhole_feed_get(cli->store, argv[1], &feed);
     if (status != SINKHOLE_STORE_OK)
         return cli_store_fail(cli, status);
@@ -283,8 +284,10 @@ int feed_show(struct cli *cli, int argc, char **argv)
         document = feed_json(&feed);
     else
         show_head(cli, &feed);
-    code = show_feed(cli, argv[1], beside, document);
-    if (document != NULL)
+    code = show_feed(cli, &asked, document);
+    if (document != NULL && code == CLI_OK)
         cli_print_json(document);
+    else
+        json_decref(document);
     return code;
 }

@@ -44,11 +44,11 @@ struct sinkhole_import {
     struct feed_note *notes;
     size_t note_count, note_room;
     struct feed_text_store note_text;
-    struct feed_text_store beside; /* "address TAB 192.0.2.1" */
+    struct feed_text_store beside;   /* "address TAB 192.0.2.1" */
     struct feed_plain_mention *held; /* text, SINKHOLE_UNDEFANGED_AUTO */
     size_t held_count, held_room;
     struct feed_text_store held_text;
-    bool defangs; /* the text has a defanged name or URL */
+    bool defangs;                  /* the text has a defanged name or URL */
     sinkhole_progress_fn progress; /* while sorting; may be NULL */
     void *progress_arg;
     uint64_t last_dirty_line;
@@ -71,8 +71,9 @@ void feed_import_add(struct sinkhole_import *import, const char *key, size_t key
 void feed_import_fail(struct sinkhole_import *import, enum sinkhole_import_status status);
 
 /* Keeps a name that was written plainly until the end (mention.c). */
-void feed_mention_hold(struct sinkhole_import *import, uint64_t line_no, const struct feed_token *token,
-                       const struct sinkhole_key *key, enum sinkhole_scope scope);
+void feed_mention_hold(struct sinkhole_import *import, uint64_t line_no,
+                       const struct feed_token *token, const struct sinkhole_key *key,
+                       enum sinkhole_scope scope);
 /* At the end, names sorted: they are listed, or noted for review when the text defangs. */
 void feed_mention_settle(struct sinkhole_import *import);
 

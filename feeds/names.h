@@ -34,7 +34,8 @@ void feed_names_init(struct feed_names *names, uint64_t most);
 void feed_names_done(struct feed_names *names);
 enum feed_names_status feed_names_add(struct feed_names *names, const char *key, size_t key_len,
                                       enum sinkhole_scope scope);
-/* Ascending keys; of equal ones the scopes are united (exact and below: subtree). `progress` may be NULL. */
+/* Ascending keys; of equal ones the scopes are united (exact and below: subtree). `progress` may be
+ * NULL. */
 void feed_names_sort(struct feed_names *names, sinkhole_progress_fn progress, void *arg);
 /* Of a sorted set. */
 bool feed_names_has(const struct feed_names *names, const char *key, size_t key_len);

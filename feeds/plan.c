@@ -313,6 +313,9 @@ static enum sinkhole_store_status fill(struct walk *walk, struct sinkhole_change
     if (status == SINKHOLE_STORE_OK)
         status =
             sinkhole_change_describe(change, walk->plan->attributes->who, walk->plan->describe);
+    if (status == SINKHOLE_STORE_OK && walk->plan->beside != NULL)
+        status = sinkhole_change_beside(change, walk->plan->attributes->import, walk->plan->beside,
+                                        walk->plan->beside_len);
     return status;
 }
 

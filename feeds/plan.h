@@ -19,6 +19,8 @@ struct feed_plan {
     bool same_remark; /* attributes are equal only with an equal remark (reasons of exceptions) */
     bool take_off;    /* `names` are to go, not to come (mode AMEND) */
     const char *describe;
+    const void *beside; /* packed; NULL: nothing stands beside the names */
+    size_t beside_len;
     sinkhole_diff_fn visit; /* diff only; may be NULL */
     void *arg;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Staging, difference, publication, rollback, exceptions. Threads and memory: see feeds.h. */
+#include "feeds/beside.h"
 #include "feeds/plan.h"
-#include "feeds/staging.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -170,59 +170,96 @@ static enum sinkhole_feeds_status guard_again(const struct sinkhole_feeds *feeds
     return to == 0 ? SINKHOLE_FEEDS_REFUSED : SINKHOLE_FEEDS_OK;
 }
 
-/* Staged -> plan -> `act`, which compares or publishes. */
-static enum sinkhole_feeds_status with_staged(
-    const struct sinkhole_feeds *feeds, const char *feed, const char *import,
-    sinkhole_diff_fn visit, void *arg,
-    enum sinkhole_feeds_status (*act)(const struct feed_plan *, struct sinkhole_feeds_outcome *),
-    struct sinkhole_feeds_outcome *outcome)
+/* Staged -> names past both guards. `beside`, when not NULL, gets what stands beside them. */
+static enum sinkhole_feeds_status prepare(const struct sinkhole_feeds *feeds, const char *feed,
+                                          const char *import, struct feed_plan *plan,
+                                          struct feed_names *names, struct sinkhole_staged *staged,
+                                          struct feed_text_store *beside,
+                                          struct sinkhole_feeds_outcome *outcome)
 {
-    struct sinkhole_staged staged;
-    struct feed_names names;
     enum sinkhole_feeds_status status;
-    char describe[272];
 
     memset(outcome, 0, sizeof *outcome);
-    feed_names_init(&names, feeds->settings->guard_most_names);
-    status = load(feeds, feed, &names, NULL, NULL, &staged, outcome);
+    status =
+        load(feeds, feed, names, beside == NULL ? NULL : feed_beside_keep, beside, staged, outcome);
     if (status == SINKHOLE_FEEDS_OK && import != NULL &&
-        strcmp(import, staged.attributes.import) != 0)
+        strcmp(import, staged->attributes.import) != 0)
         status = SINKHOLE_FEEDS_OVERTAKEN;
-    if (status == SINKHOLE_FEEDS_OK) {
-        feed_names_sort(&names, feeds->progress, feeds->progress_arg);
-        status = guard_again(feeds, &staged, &names, visit, arg, outcome);
-    }
-    if (status == SINKHOLE_FEEDS_OK) {
-        struct feed_plan plan = {.feeds = feeds,
-                                 .feed = feed,
-                                 .names = &names,
-                                 .mode = staged.mode,
-                                 .attributes = &staged.attributes,
-                                 .describe = describe,
-                                 .visit = visit,
-                                 .arg = arg};
-
-        snprintf(describe, sizeof describe, "%s%s%s", /* both are shorter than half of it */
-                 staged.attributes.reference[0] != '\0' ? staged.attributes.reference : "import",
-                 staged.file[0] != '\0' ? ": " : "", staged.file);
-        status = act(&plan, outcome);
-    }
-    feed_names_done(&names);
-    return status;
+    if (status != SINKHOLE_FEEDS_OK)
+        return status;
+    feed_names_sort(names, feeds->progress, feeds->progress_arg);
+    plan->feeds = feeds;
+    plan->feed = feed;
+    plan->names = names;
+    plan->mode = staged->mode;
+    plan->attributes = &staged->attributes;
+    return guard_again(feeds, staged, names, plan->visit, plan->arg, outcome);
 }
 
 enum sinkhole_feeds_status sinkhole_feeds_diff(const struct sinkhole_feeds *feeds, const char *feed,
                                                sinkhole_diff_fn visit, void *arg,
                                                struct sinkhole_feeds_outcome *ret_outcome)
 {
-    return with_staged(feeds, feed, NULL, visit, arg, feed_plan_compare, ret_outcome);
+    struct feed_plan plan = {.visit = visit, .arg = arg};
+    struct sinkhole_staged staged;
+    struct feed_names names;
+    enum sinkhole_feeds_status status;
+
+    feed_names_init(&names, feeds->settings->guard_most_names);
+    status = prepare(feeds, feed, NULL, &plan, &names, &staged, NULL, ret_outcome);
+    if (status == SINKHOLE_FEEDS_OK)
+        status = feed_plan_compare(&plan, ret_outcome);
+    feed_names_done(&names);
+    return status;
+}
+
+/* Publishes; what is kept beside goes with it, or alone when no name changes. */
+static enum sinkhole_feeds_status publish_with_beside(struct feed_plan *plan,
+                                                      const struct sinkhole_staged *staged,
+                                                      const struct feed_text_store *beside,
+                                                      struct sinkhole_feeds_outcome *outcome)
+{
+    enum sinkhole_feeds_status status = SINKHOLE_FEEDS_OK;
+    char describe[272];
+    void *data = NULL;
+
+    if (beside->used > 0)
+        status = feed_beside_pack(staged, beside, &data, &plan->beside_len);
+    if (status != SINKHOLE_FEEDS_OK)
+        return status;
+    snprintf(describe, sizeof describe, "%s%s%s", /* both are shorter than half of it */
+             staged->attributes.reference[0] != '\0' ? staged->attributes.reference : "import",
+             staged->file[0] != '\0' ? ": " : "", staged->file);
+    plan->describe = describe;
+    plan->beside = data;
+    status = feed_plan_publish(plan, outcome);
+    if (status == SINKHOLE_FEEDS_NOTHING && data != NULL) {
+        outcome->store = sinkhole_beside_put(plan->feeds->store, plan->feed,
+                                             staged->attributes.import, data, plan->beside_len);
+        if (outcome->store != SINKHOLE_STORE_OK)
+            status = SINKHOLE_FEEDS_STORE;
+    }
+    free(data);
+    return status;
 }
 
 enum sinkhole_feeds_status sinkhole_feeds_publish(const struct sinkhole_feeds *feeds,
                                                   const char *feed, const char *import,
                                                   struct sinkhole_feeds_outcome *ret_outcome)
 {
-    return with_staged(feeds, feed, import, NULL, NULL, feed_plan_publish, ret_outcome);
+    struct feed_plan plan = {0};
+    struct feed_text_store beside = {0};
+    struct sinkhole_staged staged;
+    struct feed_names names;
+    enum sinkhole_feeds_status status;
+
+    feed_names_init(&names, feeds->settings->guard_most_names);
+    status = prepare(feeds, feed, import, &plan, &names, &staged, &beside, ret_outcome);
+    if (status == SINKHOLE_FEEDS_OK)
+        status = publish_with_beside(&plan, &staged, &beside, ret_outcome);
+    feed_names_done(&names);
+    free(beside.text);
+    return status;
 }
 
 static bool keep_first(void *arg, const struct sinkhole_publication *publication)

@@ -207,14 +207,14 @@ char *feed_staging_to_json(const struct sinkhole_staged *staged)
         return NULL;
     attributes = json_loads(batch_text, 0, NULL);
     free(batch_text);
-    json =
-        json_pack("{si so ss ss sb ss sI sI sI sI sI sI sI}", "version", STAGED_VERSION, "attributes",
-                  attributes, "mode", staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace",
-                  "format", sinkhole_format_word(staged->format), "private_suffix",
-                  (int)staged->private_suffix, "file", staged->file, "names",
-                  (json_int_t)staged->names, "addresses", (json_int_t)staged->addresses, "urls",
-                  (json_int_t)staged->urls, "hashes", (json_int_t)staged->hashes, "emails",
-                  (json_int_t)staged->emails, "review", (json_int_t)staged->review, "staged_ms", (json_int_t)staged->staged_ms);
+    json = json_pack(
+        "{si so ss ss sb ss sI sI sI sI sI sI sI}", "version", STAGED_VERSION, "attributes",
+        attributes, "mode", staged->mode == SINKHOLE_MODE_AMEND ? "amend" : "replace", "format",
+        sinkhole_format_word(staged->format), "private_suffix", (int)staged->private_suffix, "file",
+        staged->file, "names", (json_int_t)staged->names, "addresses",
+        (json_int_t)staged->addresses, "urls", (json_int_t)staged->urls, "hashes",
+        (json_int_t)staged->hashes, "emails", (json_int_t)staged->emails, "review",
+        (json_int_t)staged->review, "staged_ms", (json_int_t)staged->staged_ms);
     text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return text;
@@ -224,7 +224,8 @@ bool feed_staging_from_json(const char *text, struct sinkhole_staged *ret_staged
 {
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *attributes = NULL;
     const char *mode = "", *format = "", *file = "";
-    json_int_t names = 0, addresses = 0, urls = 0, hashes = 0, emails = 0, review = 0, staged_ms = 0;
+    json_int_t names = 0, addresses = 0, urls = 0, hashes = 0, emails = 0, review = 0,
+               staged_ms = 0;
     struct sinkhole_staged staged = {.mode = SINKHOLE_MODE_REPLACE};
     int version = 0, private_suffix = 0;
     char *batch_text = NULL;

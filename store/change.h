@@ -10,6 +10,7 @@
 
 #include "store/list_view.h"
 
+#define SINKHOLE_STAGED_TOKEN_MAX 8
 #define SINKHOLE_UNDO_OCTETS_MAX (64u << 20) /* of one record; a larger one is not kept */
 
 enum sinkhole_change_kind {
@@ -44,6 +45,8 @@ struct sinkhole_change {
     struct sinkhole_batch *batches; /* ascending ids */
     size_t batch_count;
     char who[64], text[256]; /* for the history */
+    char import[40];              /* whose `beside` is, if there is any */
+    struct sinkhole_value beside; /* the caller's */
 };
 /* Without any look at Redis; NULL: no memory. */
 struct sinkhole_change *sinkhole_change_make(struct sinkhole_store *store, const char *feed,
@@ -93,6 +96,9 @@ struct sinkhole_commit {
     size_t emptied_count;
     struct sinkhole_batch *retire; /* CHANGE_REMOVE: its batches */
     size_t retire_count;
+    char staged_token[SINKHOLE_STAGED_TOKEN_MAX + 1]; /* CHANGE_REMOVE: what is staged for it */
+    uint64_t staged_pieces;
+    bool has_beside; /* CHANGE_REMOVE: its imports kept something */
     uint64_t *old; /* generations of this feed's history */
     size_t old_count;
 };
@@ -105,6 +111,12 @@ enum sinkhole_store_status sinkhole_commit_row(struct sinkhole_store *store,
 void sinkhole_commit_done(struct sinkhole_commit *commit);
 /* Random hexadecimal digits and a terminator. */
 bool sinkhole_random_hex(char *text, size_t digits);
+
+/* What is staged for a feed, nothing being no failure: 0 pieces (staged.c). */
+enum sinkhole_store_status sinkhole_staged_look(struct sinkhole_store *store,
+                                                enum sinkhole_call again, const char *feed,
+                                                char ret_token[SINKHOLE_STAGED_TOKEN_MAX + 1],
+                                                uint64_t *ret_pieces);
 
 /* Feeds and batches as they stand (feed.c); ABSENT without an error's text. */
 enum sinkhole_store_status sinkhole_feed_read(struct sinkhole_store *store,

@@ -270,6 +270,28 @@ static bool collect_batch(void *arg, const struct sinkhole_batch *batch)
     return true;
 }
 
+/* What else goes with a feed: pieces of a staged import, and what imports kept beside. */
+static enum sinkhole_store_status look_at_imports(struct sinkhole_store *store,
+                                                  struct sinkhole_commit *commit)
+{
+    const char *feed = commit->change->feed;
+    char key[SINKHOLE_REDIS_KEY_MAX];
+    enum sinkhole_store_status status;
+    redisReply *reply;
+
+    status = sinkhole_staged_look(store, SINKHOLE_CALL_ONCE, feed, commit->staged_token,
+                                  &commit->staged_pieces);
+    if (status != SINKHOLE_STORE_OK)
+        return status;
+    snprintf(key, sizeof(key), SINKHOLE_REDIS_BESIDE_F, feed);
+    status = sinkhole_store_call(store, SINKHOLE_CALL_ONCE, &reply, "EXISTS %s", key);
+    if (status != SINKHOLE_STORE_OK)
+        return status;
+    commit->has_beside = reply->integer != 0;
+    freeReplyObject(reply);
+    return status;
+}
+
 static enum sinkhole_store_status look_at_batches(struct sinkhole_store *store,
                                                   struct sinkhole_commit *commit)
 {
@@ -283,7 +305,9 @@ static enum sinkhole_store_status look_at_batches(struct sinkhole_store *store,
     free(commit->retire);
     commit->retire = list.items;
     commit->retire_count = list.count;
-    return list.failed ? sinkhole_store_no_memory(store) : status;
+    if (list.failed)
+        return sinkhole_store_no_memory(store);
+    return status == SINKHOLE_STORE_OK ? look_at_imports(store, commit) : status;
 }
 
 static enum sinkhole_store_status look(struct sinkhole_store *store, struct sinkhole_commit *commit)

@@ -214,10 +214,42 @@ static void add_history(struct sinkhole_store *store, const struct sinkhole_comm
         add_forget(store, commit, commit->old_count - SINKHOLE_REDIS_UNDO_KEPT + 1, status);
 }
 
+static void add_beside(struct sinkhole_store *store, const struct sinkhole_change *change,
+                       enum sinkhole_store_status *status)
+{
+    char key[SINKHOLE_REDIS_KEY_MAX];
+
+    snprintf(key, sizeof(key), SINKHOLE_REDIS_BESIDE_F, change->feed);
+    if (*status == SINKHOLE_STORE_OK && change->beside.len > 0)
+        *status = sinkhole_pipe_add(store, "HSET %s %s %b", key, change->import,
+                                    change->beside.data, change->beside.len);
+}
+
+/* What is staged goes, what imports kept beside retires with the batches. */
+static void add_imports_removal(struct sinkhole_store *store, const struct sinkhole_commit *commit,
+                                enum sinkhole_store_status *status)
+{
+    char key[SINKHOLE_REDIS_KEY_MAX], retired[SINKHOLE_REDIS_KEY_MAX];
+    const char *feed = commit->change->feed;
+
+    for (uint64_t n = 0; *status == SINKHOLE_STORE_OK && n < commit->staged_pieces; n++) {
+        snprintf(key, sizeof(key), SINKHOLE_REDIS_PIECE_F, feed, commit->staged_token, n);
+        *status = sinkhole_pipe_add(store, "UNLINK %s", key);
+    }
+    snprintf(key, sizeof(key), SINKHOLE_REDIS_STAGED_F, feed);
+    if (*status == SINKHOLE_STORE_OK)
+        *status = sinkhole_pipe_add(store, "UNLINK %s", key);
+    snprintf(key, sizeof(key), SINKHOLE_REDIS_BESIDE_F, feed);
+    snprintf(retired, sizeof(retired), SINKHOLE_REDIS_RETIRED_BESIDE_F, feed,
+             commit->generation + 1);
+    if (*status == SINKHOLE_STORE_OK && commit->has_beside)
+        *status = sinkhole_pipe_add(store, "RENAME %s %s", key, retired);
+}
+
 static void add_feed_removal(struct sinkhole_store *store, const struct sinkhole_commit *commit,
                              enum sinkhole_store_status *status)
 {
-    char key[SINKHOLE_REDIS_KEY_MAX], id[16];
+    char id[16];
 
     if (*status == SINKHOLE_STORE_OK)
         *status =
@@ -230,9 +262,7 @@ static void add_feed_removal(struct sinkhole_store *store, const struct sinkhole
             *status = sinkhole_pipe_add(store, "HDEL " SINKHOLE_REDIS_BATCHES " %s", id);
     }
     add_forget(store, commit, commit->old_count, status);
-    snprintf(key, sizeof(key), SINKHOLE_REDIS_STAGED_F, commit->change->feed);
-    if (*status == SINKHOLE_STORE_OK)
-        *status = sinkhole_pipe_add(store, "UNLINK %s", key);
+    add_imports_removal(store, commit, status);
 }
 
 /* The head as it will be. */
@@ -283,6 +313,7 @@ enum sinkhole_store_status sinkhole_commit_row(struct sinkhole_store *store,
         add_parts(store, commit, &next, &status);
         if (change->kind == SINKHOLE_CHANGE_LINES)
             add_history(store, commit, &status);
+        add_beside(store, change, &status);
     }
     add_head(store, &next, &status);
     if (status == SINKHOLE_STORE_OK && commit->snapshot != NULL)

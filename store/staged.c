@@ -14,7 +14,8 @@
 #include "store/number.h"
 
 #define PIECE (8u << 20)
-#define TOKEN_DIGITS 8
+#define PIECES_MAX 65536
+#define TOKEN_DIGITS SINKHOLE_STAGED_TOKEN_MAX
 
 struct staged {
     char token[TOKEN_DIGITS + 1];
@@ -42,7 +43,7 @@ static bool take_field(struct staged *staged, const redisReply *field, const red
             return false;
         memcpy(staged->token, value->str, TOKEN_DIGITS);
     } else if (strcmp(field->str, "pieces") == 0) {
-        return sinkhole_number_parse(value->str, value->len, UINT32_MAX, &staged->pieces);
+        return sinkhole_number_parse(value->str, value->len, PIECES_MAX, &staged->pieces);
     } else if (strcmp(field->str, "octets") == 0) {
         return sinkhole_number_parse(value->str, value->len, INT64_MAX, &staged->octets);
     } else if (strcmp(field->str, "json") == 0 && staged->json == NULL) {
@@ -53,7 +54,8 @@ static bool take_field(struct staged *staged, const redisReply *field, const red
 }
 
 /* staged->json is to be freed when OK. */
-static enum sinkhole_store_status read_staged(struct sinkhole_store *store, const char *feed,
+static enum sinkhole_store_status read_staged(struct sinkhole_store *store,
+                                              enum sinkhole_call again, const char *feed,
                                               struct staged *ret_staged)
 {
     struct staged staged = {0};
@@ -63,7 +65,7 @@ static enum sinkhole_store_status read_staged(struct sinkhole_store *store, cons
     bool good = true;
 
     snprintf(key, sizeof(key), SINKHOLE_REDIS_STAGED_F, feed);
-    status = sinkhole_store_call(store, SINKHOLE_CALL_AGAIN, &reply, "HGETALL %s", key);
+    status = sinkhole_store_call(store, again, &reply, "HGETALL %s", key);
     if (status != SINKHOLE_STORE_OK)
         return status;
     if (reply->elements == 0)
@@ -79,6 +81,21 @@ static enum sinkhole_store_status read_staged(struct sinkhole_store *store, cons
     else
         free(staged.json);
     return status;
+}
+
+enum sinkhole_store_status sinkhole_staged_look(struct sinkhole_store *store,
+                                                enum sinkhole_call again, const char *feed,
+                                                char ret_token[SINKHOLE_STAGED_TOKEN_MAX + 1],
+                                                uint64_t *ret_pieces)
+{
+    struct staged staged = {0};
+    enum sinkhole_store_status status = read_staged(store, again, feed, &staged);
+
+    memcpy(ret_token, staged.token, sizeof(staged.token));
+    *ret_pieces = staged.pieces;
+    free(staged.json);
+    return status == SINKHOLE_STORE_ABSENT || status == SINKHOLE_STORE_DAMAGED ? SINKHOLE_STORE_OK
+                                                                               : status;
 }
 
 /* --- put --- */
@@ -139,7 +156,7 @@ enum sinkhole_store_status sinkhole_staged_put(struct sinkhole_store *store, con
         return status;
     if (!sinkhole_random_hex(staged.token, TOKEN_DIGITS))
         return sinkhole_store_fail(store, SINKHOLE_STORE_NO_MEMORY, "no random octets");
-    status = read_staged(store, feed, &old);
+    status = read_staged(store, SINKHOLE_CALL_AGAIN, feed, &old);
     /* A damaged one is replaced too. */
     if (status == SINKHOLE_STORE_OK || status == SINKHOLE_STORE_ABSENT ||
         status == SINKHOLE_STORE_DAMAGED)
@@ -191,7 +208,7 @@ enum sinkhole_store_status sinkhole_staged_get(struct sinkhole_store *store, con
     sinkhole_store_begin(store, "read what is staged for feed %.40s", feed);
     status = check_feed(store, feed);
     if (status == SINKHOLE_STORE_OK)
-        status = read_staged(store, feed, &staged);
+        status = read_staged(store, SINKHOLE_CALL_AGAIN, feed, &staged);
     if (status != SINKHOLE_STORE_OK)
         return status;
     if (staged.octets > max_len)
@@ -222,7 +239,7 @@ enum sinkhole_store_status sinkhole_staged_drop(struct sinkhole_store *store, co
     sinkhole_store_begin(store, "drop what is staged for feed %.40s", feed);
     status = check_feed(store, feed);
     if (status == SINKHOLE_STORE_OK)
-        status = read_staged(store, feed, &staged);
+        status = read_staged(store, SINKHOLE_CALL_AGAIN, feed, &staged);
     if (status == SINKHOLE_STORE_DAMAGED)
         status = SINKHOLE_STORE_OK;
     for (uint64_t n = 0; status == SINKHOLE_STORE_OK && n < staged.pieces; n++) {

@@ -27,6 +27,9 @@
 #define SINKHOLE_REDIS_CHUNKS_F "sinkhole:{bl}:chunks:%s"      /* snapshot name */
 #define SINKHOLE_REDIS_HISTORY_F "sinkhole:{bl}:history:%s"    /* feed */
 #define SINKHOLE_REDIS_UNDO_F "sinkhole:{bl}:undo:%s:%" PRIu64 /* feed, generation */
+#define SINKHOLE_REDIS_BESIDE_F "sinkhole:{bl}:beside:%s"      /* feed */
+#define SINKHOLE_REDIS_RETIRED_BESIDE_F                                                            \
+    "sinkhole:{bl}:retired:beside:%s:%" PRIu64 /* feed, generation that removed it */
 #define SINKHOLE_REDIS_STAGED_F "sinkhole:{bl}:staged:%s"      /* feed */
 #define SINKHOLE_REDIS_PIECE_F                                                                     \
     "sinkhole:{bl}:staged:%s:%s:%" PRIu64 /* feed, token, number from 0 */

@@ -55,7 +55,7 @@ struct sinkhole_batch {
     char import[40]; /* identity of the import it came with */
     int64_t published_ms;
     uint64_t generation;    /* first in force */
-    uint64_t address_count; /* addresses, URLs, hashes of the import: kept beside, not enforced */
+    uint64_t address_count; /* of what the import kept beside, not enforced */
 };
 enum sinkhole_store_status sinkhole_batch_get(struct sinkhole_store *store, uint32_t id,
                                               struct sinkhole_batch *ret_batch);
@@ -145,6 +145,24 @@ enum sinkhole_store_status sinkhole_feed_history(struct sinkhole_store *store, c
  * reversible. */
 enum sinkhole_store_status sinkhole_change_undo(struct sinkhole_change *change,
                                                 uint64_t generation);
+
+/* --- what imports kept beside their names (addresses, URLs, hashes, names for review): for good;
+ * retired with the batches when the feed is removed --- */
+/* Publishing the change keeps `data` too (the caller's own format, compressed), which outlives the
+ * change. */
+enum sinkhole_store_status sinkhole_change_beside(struct sinkhole_change *change,
+                                                  const char *import, const void *data, size_t len);
+/* The same without a publication, for an import that changes nothing. */
+enum sinkhole_store_status sinkhole_beside_put(struct sinkhole_store *store, const char *feed,
+                                               const char *import, const void *data, size_t len);
+/* Identities of the imports that kept something, oldest first. */
+typedef bool (*sinkhole_import_fn)(void *arg, const char *import);
+enum sinkhole_store_status sinkhole_beside_list(struct sinkhole_store *store, const char *feed,
+                                                sinkhole_import_fn visit, void *arg);
+/* To be freed. ABSENT: it kept nothing. */
+enum sinkhole_store_status sinkhole_beside_get(struct sinkhole_store *store, const char *feed,
+                                               const char *import, void **ret_data,
+                                               size_t *ret_len);
 
 /* --- staging area: imports not yet published, one for each feed, kept 30 days --- */
 /* `json` describes, `data` is the caller's own format (compress it). Replaces what was there, whole

@@ -232,6 +232,16 @@ enum sinkhole_feeds_status sinkhole_staged_read(const struct sinkhole_feeds *fee
                                                 struct sinkhole_staged *ret_staged,
                                                 struct sinkhole_feeds_outcome *ret_outcome);
 
+/* What imports of a feed kept beside their names, for good since they were published; `import` NULL:
+ * of all, oldest first. `head` gets an import as it was staged (its identity stands in
+ * attributes.import; false: not its lines), then `visit` its lines. ABSENT: no such import. */
+typedef bool (*sinkhole_beside_import_fn)(void *arg, const struct sinkhole_staged *import);
+enum sinkhole_feeds_status sinkhole_beside_read(const struct sinkhole_feeds *feeds,
+                                                const char *feed, const char *import,
+                                                sinkhole_beside_import_fn head,
+                                                sinkhole_beside_fn visit, void *arg,
+                                                struct sinkhole_feeds_outcome *ret_outcome);
+
 enum sinkhole_difference {
     SINKHOLE_DIFF_ADDED,
     SINKHOLE_DIFF_REMOVED,
@@ -247,8 +257,9 @@ enum sinkhole_feeds_status sinkhole_feeds_diff(const struct sinkhole_feeds *feed
                                                struct sinkhole_feeds_outcome *ret_outcome);
 /* Puts what is staged in force, in one generation or not at all; `import` (may be NULL) is the identity
  * that it must have, so that nobody publishes what somebody else has staged in between. Names that the feed lists with equal
- * attributes keep their rule, and so their letter and date. When somebody else publishes meanwhile it
- * starts again, three times. What was staged stays, with what is kept beside, until it expires. */
+ * attributes keep their rule, and so their letter and date. What is kept beside is kept for good, also
+ * when no name changes (NOTHING). When somebody else publishes meanwhile it
+ * starts again, three times. What was staged stays until it expires. */
 enum sinkhole_feeds_status sinkhole_feeds_publish(const struct sinkhole_feeds *feeds,
                                                   const char *feed, const char *import,
                                                   struct sinkhole_feeds_outcome *ret_outcome);

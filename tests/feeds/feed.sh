@@ -60,6 +60,12 @@ expect "publish" 0 "8 added" "$ctl" feed publish ais
 expect "publish twice" 0 "Nothing to change" "$ctl" feed publish ais
 expect "the letter" 0 "12/CV of Cục A" "$ctl" feed show ais
 expect "what is kept beside" 0 "203.0.113.5" "$ctl" feed show ais --beside
+import=$("$ctl" --json feed show ais --beside | grep -o '"import":"[0-9-]*"' | tail -1 | cut -d'"' -f4)
+expect "one import's" 0 "Kept beside by import $import: 12/CV of Cục A, from letter.txt" \
+    "$ctl" feed show ais --beside "$import"
+expect "as JSON" 0 '"kind":"address","text":"198.51.100.7"' "$ctl" --json feed show ais --beside "$import"
+expect "no such import" 5 "no import" "$ctl" feed show ais --beside 1-1
+expect "an import needs --beside" 2 "--beside" "$ctl" feed show ais "$import"
 expect "who is the process's own user" 0 "by $(id -un) at" "$ctl" feed show ais
 printf 'new[.]example\nevil-one[.]com\n' >"$dir/second.txt"
 expect "a second letter adds" 0 "1 added, 0 removed, 0 changed, 1 kept" \
@@ -77,6 +83,20 @@ first=$("$ctl" --json feed show ais | sed 's/.*"publications":\[//' | grep -o '"
 expect "rollback to before the first letter" 0 "9 went" "$ctl" feed rollback ais "${first#*:}"
 same "names after it" "$(field ais names)" 0
 expect "a rollback can be undone" 0 "9 lines came back" "$ctl" feed rollback ais
+
+expect "what was kept beside stays when all is undone" 0 "203.0.113.5" "$ctl" feed show ais --beside
+
+# --- a letter also names vendors and its sender's sites ---
+printf 'See virustotal.com/gui, microsoft.com and 192.0.2.9.\nC2: plain-evil[.]example\n' >"$dir/mixed.txt"
+expect "plain mentions" 0 "for review  plain-mention" "$ctl" feed import ais "$dir/mixed.txt"
+expect "what is staged says so" 0 "1 names for review" "$ctl" feed show ais
+expect "not published yet" 0 "(staged, not published)" "$ctl" feed show ais --beside
+expect "no vendor in it" 0 "1 added, 0 removed" "$ctl" feed publish ais
+expect "kept by its letter" 0 "name     microsoft.com" "$ctl" feed show ais --beside
+expect "taken when it is said" 0 "1 added, 0 removed, 0 changed, 1 kept" \
+    "$ctl" feed import ais "$dir/mixed.txt" --undefanged take --publish
+expect "back" 0 "Rolled back" "$ctl" feed rollback ais
+expect "back" 0 "Rolled back" "$ctl" feed rollback ais
 
 # --- lists ---
 expect "add a list" 0 "is made" "$ctl" feed add list

@@ -233,6 +233,127 @@ static void test_damaged_staging_is_not_published(void **state)
     free(good_json);
 }
 
+/* --- what is kept beside, for good --- */
+
+struct beside {
+    char text[1024]; /* "file|reference|kind text|..." */
+    char import[40]; /* the last */
+    unsigned imports;
+};
+
+static bool keep_head(void *arg, const struct sinkhole_staged *import)
+{
+    struct beside *beside = arg;
+    size_t used = strlen(beside->text);
+
+    beside->imports++;
+    memcpy(beside->import, import->attributes.import, sizeof(beside->import));
+    snprintf(beside->text + used, sizeof(beside->text) - used, "%s|%s|", import->file,
+             import->attributes.reference);
+    return true;
+}
+
+static bool keep_line(void *arg, const char *line, size_t len)
+{
+    struct beside *beside = arg;
+    size_t used = strlen(beside->text);
+
+    snprintf(beside->text + used, sizeof(beside->text) - used, "%.*s|", (int)len, line);
+    return true;
+}
+
+static void assert_beside(const char *feed, const char *import, const char *expected)
+{
+    struct sinkhole_feeds_outcome outcome;
+    struct beside beside = {0};
+
+    expect(sinkhole_beside_read(&feeds, feed, import, keep_head, keep_line, &beside, &outcome),
+           SINKHOLE_FEEDS_OK, "beside");
+    assert_string_equal(beside.text, expected);
+}
+
+static void test_what_stands_beside_is_kept_for_good(void **state)
+{
+    struct sinkhole_feeds_outcome first, second, outcome;
+    uint64_t removed;
+
+    (void)state;
+    put_feed(feeds.store, "letters");
+    sinkhole_clock_set(1000);
+    first = stage_for("letters", "one.example\n192.0.2.1\nhttp://shared.example/x\n");
+    assert_beside("letters", NULL, ""); /* staged only */
+    expect(sinkhole_feeds_publish(&feeds, "letters", NULL, &outcome), SINKHOLE_FEEDS_OK, "first");
+    sinkhole_clock_set(2000);
+    second = stage_for("letters", "one.example\n2001:db8::1\n");
+    expect(sinkhole_feeds_publish(&feeds, "letters", NULL, &outcome), SINKHOLE_FEEDS_NOTHING,
+           "no name changes");
+    stage_for("letters", "one.example\n");
+    expect(sinkhole_feeds_publish(&feeds, "letters", NULL, &outcome), SINKHOLE_FEEDS_NOTHING,
+           "nothing beside");
+    sinkhole_clock_set(0);
+    assert_store(feeds.store, sinkhole_staged_drop(feeds.store, "letters"), SINKHOLE_STORE_OK);
+    assert_beside("letters", NULL,
+                  "a file||address\t192.0.2.1|url\thttp://shared.example/x|"
+                  "a file||address\t2001:db8::1|");
+    assert_beside("letters", first.import,
+                  "a file||address\t192.0.2.1|url\thttp://shared.example/x|");
+    assert_beside("letters", second.import, "a file||address\t2001:db8::1|");
+    assert_int_equal(redis_integer(&redis, "TTL sinkhole:{bl}:beside:letters"), -1);
+    expect(sinkhole_beside_read(&feeds, "letters", "1-1", keep_head, keep_line,
+                                &(struct beside){0}, &outcome),
+           SINKHOLE_FEEDS_ABSENT, "no such import");
+    expect(sinkhole_beside_read(&feeds, "letters", "..", keep_head, keep_line, &(struct beside){0},
+                                &outcome),
+           SINKHOLE_FEEDS_STORE, "no identity");
+
+    stage_for("letters", "two.example\n");
+    assert_int_equal(redis_integer(&redis, "EVAL %s 0",
+                                   "return #redis.call('keys','sinkhole:{bl}:staged:letters*')"),
+                     2);
+    assert_store(feeds.store, sinkhole_feed_remove(feeds.store, "letters", &removed),
+                 SINKHOLE_STORE_OK);
+    assert_int_equal(redis_integer(&redis, "EVAL %s 0",
+                                   "return #redis.call('keys','sinkhole:{bl}:staged:letters*')"),
+                     0);
+    assert_int_equal(redis_integer(&redis, "EXISTS sinkhole:{bl}:beside:letters"), 0);
+    assert_int_equal(redis_integer(&redis, "HLEN sinkhole:{bl}:retired:beside:letters:%llu",
+                                   (unsigned long long)removed),
+                     2);
+    put_feed(feeds.store, "letters");
+    assert_beside("letters", NULL, "");
+}
+
+static void test_damaged_beside_is_said(void **state)
+{
+    static const struct {
+        const char *why, *text; /* NULL: no frame at all */
+        int cut;
+    } cases[] = {
+        {"no frame", NULL, 0},
+        {"frame cut", "{}\naddress\t192.0.2.1\n", 3},
+        {"no line", "{}", 0},
+        {"JSON of nobody's", "{}\naddress\t192.0.2.1\n", 0},
+    };
+    struct sinkhole_feeds_outcome outcome;
+    char frame[1024];
+
+    (void)state;
+    put_feed(feeds.store, "damaged");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *text = cases[i].text;
+        size_t len = text == NULL ? (size_t)snprintf(frame, sizeof(frame), "no frame")
+                                  : ZSTD_compress(frame, sizeof(frame), text, strlen(text), 3);
+
+        assert_store(feeds.store,
+                     sinkhole_beside_put(feeds.store, "damaged", "1-1", frame,
+                                         len - (size_t)cases[i].cut),
+                     SINKHOLE_STORE_OK);
+        if (sinkhole_beside_read(&feeds, "damaged", NULL, keep_head, keep_line,
+                                 &(struct beside){0}, &outcome) != SINKHOLE_FEEDS_DAMAGED)
+            fail_msg("%s: not said", cases[i].why);
+    }
+}
+
 /* --- many keys looked up against a list of several chunks and a log --- */
 
 enum { NAMES = 150000 };
@@ -297,6 +418,8 @@ int main(void)
         cmocka_unit_test(test_a_long_reason_is_cut_between_characters),
         cmocka_unit_test(test_nobody_publishes_what_another_staged),
         cmocka_unit_test(test_damaged_staging_is_not_published),
+        cmocka_unit_test(test_what_stands_beside_is_kept_for_good),
+        cmocka_unit_test(test_damaged_beside_is_said),
         cmocka_unit_test(test_many_keys_are_found_across_chunks_and_log),
     };
     int failed;

@@ -257,12 +257,12 @@ static void write_password(const char *password, mode_t mode)
 
 /* As doc/redis.md has them. */
 #define READER                                                                                     \
-    "%%R~sinkhole:{bl}:* -@all +hgetall +hget +get +xrange +xrevrange +zrevrangebylex +zrange "    \
-    "+ping +select"
+    "%%R~sinkhole:{bl}:* -@all +hgetall +hget +hkeys +get +xrange +xrevrange +zrevrangebylex "      \
+    "+zrange +ping +select"
 #define PUBLISHER                                                                                  \
     "~sinkhole:{bl}:* -@all +hgetall +hget +hkeys +hset +hdel +hincrby +get +set +setnx +incr "    \
-    "+exists +expire +persist +unlink +xadd +xrange +xrevrange +xtrim +xinfo|stream +zadd "        \
-    "+zrange "                                                                                     \
+    "+exists +expire +persist +unlink +rename +xadd +xrange +xrevrange +xtrim +xinfo|stream "      \
+    "+zadd +zrange "                                                                               \
     "+zrevrangebylex +watch +multi +exec +ping +select"
 
 static void who_may_not_is_told_why(void **state)
