@@ -10,22 +10,25 @@
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "sinkhole/hits.h"
 
 #define PAIRS_MAX 4000000
+#define SLOTS (1u << 23) /* open addressing, at most half full */
 
 struct pair {
+    char *key; /* "client name" */
     uint64_t answered, hits;
 };
 
 struct audit {
-    struct hsearch_data table;
-    struct pair *pairs;
+    struct pair **slots, *pairs;
     uint64_t pair_count, records, hits, foreign;
     const char *under;    /* only names that end in this */
     char last_lane[160];  /* order within a lane proves that no ID came twice */
@@ -36,18 +39,19 @@ struct audit {
 static struct pair *pair_find(struct audit *a, const char *client, const char *name, bool make)
 {
     char key[1200];
-    ENTRY entry = {.key = key}, *found;
+    int len = snprintf(key, sizeof(key), "%s %s", client, name);
+    uint64_t at = XXH3_64bits(key, (size_t)len) % SLOTS;
+    struct pair *pair;
 
-    snprintf(key, sizeof(key), "%s %s", client, name);
-    if (hsearch_r(entry, FIND, &found, &a->table))
-        return found->data;
+    for (; a->slots[at] != NULL; at = (at + 1) % SLOTS)
+        if (strcmp(a->slots[at]->key, key) == 0)
+            return a->slots[at];
     if (!make || a->pair_count == PAIRS_MAX)
         return NULL;
-    entry.key = strdup(key);
-    entry.data = &a->pairs[a->pair_count++];
-    if (entry.key == NULL || !hsearch_r(entry, ENTER, &found, &a->table))
-        return NULL;
-    return entry.data;
+    pair = &a->pairs[a->pair_count++];
+    pair->key = strdup(key);
+    a->slots[at] = pair;
+    return pair->key != NULL ? pair : NULL;
 }
 
 static bool ledger_read(struct audit *a, const char *path)
@@ -156,8 +160,8 @@ int main(int argc, char **argv)
         }
     }
     a.pairs = calloc(PAIRS_MAX, sizeof(*a.pairs));
-    if (ledger == NULL || a.pairs == NULL || !hcreate_r(PAIRS_MAX * 5 / 4, &a.table) ||
-        !ledger_read(&a, ledger)) {
+    a.slots = calloc(SLOTS, sizeof(*a.slots));
+    if (ledger == NULL || a.pairs == NULL || a.slots == NULL || !ledger_read(&a, ledger)) {
         fputs(usage, stderr);
         return 2;
     }

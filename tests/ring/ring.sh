@@ -4,12 +4,14 @@
 # name resolves to 203.0.113.80), Unbound with the module, sinkhole-agent. Source it; ring_begin first.
 # Everything is started and stopped by its own process id; everything listens on loopback.
 #
-# Needs: BUILD (the product's build folder), UNBOUND (the configured Unbound tree).
+# BUILD is the product's build folder (the current one unless said), UNBOUND the configured Unbound tree (the one that
+# BUILD was configured with). SINKHOLE_LONG=1: more rounds, longer loads.
 
 set -u
-BUILD=${BUILD:-.}
-UNBOUND=${UNBOUND:-}
-RING_PIDS=()
+BUILD=${BUILD:-$PWD}
+UNBOUND=${UNBOUND:-$(sed -n 's/^UNBOUND_SOURCE = *//p' "$BUILD/Makefile")}
+[ -n "$UNBOUND" ] || { echo "skipped: built without --with-unbound-source"; exit 77; }
+RING_PIDS=() RING_MOUNT=
 
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 die() { say "FAILED: $*"; exit 1; }
@@ -65,8 +67,9 @@ ring_end() {
     for pid in "${RING_PIDS[@]}"; do
         wait_for 10 bash -c "! kill -0 $pid" || kill -9 "$pid" 2>/dev/null
     done
+    [ -z "$RING_MOUNT" ] || umount -l "$RING_MOUNT"
     if [ "$status" -ne 0 ]; then
-        tail -n 20 "$RING"/*.log "$RING"/*/*.log 2>/dev/null
+        tail -n 8 "$RING"/*.log "$RING"/*/*.log 2>/dev/null
         [ -z "${RING_KEEP:-}" ] || { say "kept: $RING"; exit "$status"; }
     fi
     rm -rf "$RING"
@@ -197,3 +200,18 @@ ring_start() {
 }
 # Hits of all lanes in Redis.
 hits_total() { ctl --json hits | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | awk '{n += $1} END {print n + 0}'; }
+# publish_file FEED FILE: every name of a plain list, in force when it returns on every resolver of the ring.
+publish_file() {
+    ctl feed list --json 2>/dev/null | grep -q "\"$1\"" || ctl feed add "$1" >> "$RING/ctl.log" 2>&1 || die "feed add $1"
+    ctl feed import "$1" "$2" --format plain --publish >> "$RING/ctl.log" 2>&1 || die "feed import $1: $(tail -n 3 "$RING/ctl.log")"
+}
+# field NAME: a number out of one line of JSON on standard input.
+field() { sed -n "s/.*\"$1\": *\"\?\([-0-9.]*\).*/\1/p"; }
+# True when the agent said so after $1 (Unix ms).
+journal_empty() {
+    local status
+    status=$(ctl --json status)
+    [ "$(field updated_ms <<< "$status")" -gt "$1" ] && [ "$(field backlog <<< "$status")" = 0 ]
+}
+# drained SECONDS: waits until every hit up to now is in Redis.
+drained() { wait_for "$1" journal_empty "$(($(date +%s%3N) + 1000))"; }
