@@ -66,9 +66,11 @@ static void spares_fold(struct sinkhole_engine *engine)
         row_fold(engine, engine->workers[i].spare_row);
 }
 
+/* A row has one writer: whoever holds the journal's lock. Another Unbound on the same folder counts in
+ * memory. */
 static void counters_try(struct sinkhole_engine *engine)
 {
-    if (engine->counters != NULL)
+    if (engine->counters != NULL || engine->journal_status == SINKHOLE_JOURNAL_LOCKED)
         return;
     engine->counters = sinkhole_counters_open(engine->dir);
     if (engine->counters == NULL)
@@ -410,17 +412,17 @@ static void inotify_try(struct sinkhole_engine *engine)
 
 void sinkhole_watch_prepare(struct sinkhole_engine *engine)
 {
+    journal_try(engine);
     counters_try(engine);
     count(engine, SINKHOLE_COUNT_STARTS, 1);
     gauge(engine, SINKHOLE_COUNT_LANES, engine->lanes);
     gauge(engine, SINKHOLE_COUNT_GENERATION, 0);
     gauge(engine, SINKHOLE_COUNT_ENTRIES, 0);
-    if (engine->counters == NULL)
+    if (engine->counters == NULL && engine->journal_status != SINKHOLE_JOURNAL_LOCKED)
         say(engine, SINKHOLE_LOG_ERROR,
             "%s/counters cannot be opened (%s): counting in memory, "
             "tried again every second",
             engine->dir, strerror(errno));
-    journal_try(engine);
     inotify_try(engine);
     index_try(engine, true);
 }
@@ -428,8 +430,8 @@ void sinkhole_watch_prepare(struct sinkhole_engine *engine)
 static void look(struct sinkhole_engine *engine)
 {
     spares_fold(engine);
-    counters_try(engine);
     journal_try(engine);
+    counters_try(engine);
     inotify_try(engine);
     index_try(engine, false);
 }
