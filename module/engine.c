@@ -237,12 +237,12 @@ void sinkhole_client_address(const struct sockaddr *client, struct sinkhole_addr
     }
 }
 
-static void name_copy(struct sinkhole_name *name, const uint8_t *wire, size_t len)
+/* Both names end in the root: the one was checked when it was asked, the other is a part of it. */
+static void name_finish(struct sinkhole_name *name, size_t len)
 {
     name->wire_len = (uint8_t)len;
     name->labels = 0;
-    memcpy(name->wire, wire, len);
-    for (size_t pos = 0; pos < len && wire[pos] != 0; pos += (size_t)wire[pos] + 1)
+    for (size_t pos = 0; pos < len && name->wire[pos] != 0; pos += (size_t)name->wire[pos] + 1)
         name->labels++;
 }
 
@@ -270,9 +270,13 @@ void sinkhole_worker_record(struct sinkhole_worker *worker, const struct sinkhol
     else
         memset(&hit.answer, 0, sizeof(hit.answer));
     sinkhole_worker_count(worker, sighting->outcome);
-    bool kept = sinkhole_name_from_wire(sighting->qname, sighting->qname_len, &hit.qname) ==
-                SINKHOLE_NAME_OK;
-    name_copy(&hit.indicator, verdict->indicator, verdict->indicator_len);
-    kept = kept && lane != NULL && sinkhole_lane_append(lane, &hit);
+    bool kept = lane != NULL &&
+                sinkhole_wire_lower(sighting->qname, sighting->qname_len, hit.qname.wire);
+    if (kept) {
+        name_finish(&hit.qname, sighting->qname_len);
+        memcpy(hit.indicator.wire, verdict->indicator, verdict->indicator_len);
+        name_finish(&hit.indicator, verdict->indicator_len);
+        kept = sinkhole_lane_append(lane, &hit);
+    }
     sinkhole_worker_count(worker, kept ? SINKHOLE_COUNT_RECORDED : SINKHOLE_COUNT_LOST);
 }

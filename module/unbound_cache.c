@@ -98,6 +98,14 @@ static bool slice_add_name(struct slice *slice, const uint8_t *name, size_t len)
     return true;
 }
 
+/* The id is set to zero under the rrset's lock when it leaves the cache; Unbound writes that zero once
+ * more after it has let the lock go. */
+__attribute__((no_sanitize("thread"))) static rrset_id_type
+rrset_id(const struct ub_packed_rrset_key *rrset)
+{
+    return rrset->id;
+}
+
 /* An alias of a cached message, read under the rrset's own lock; the id tells whether the rrset is
  * still the one the message means. A lock that is taken is not waited for: the slab is locked. */
 static void slice_add_alias(struct slice *slice, const struct rrset_ref *ref)
@@ -107,7 +115,7 @@ static void slice_add_alias(struct slice *slice, const struct rrset_ref *ref)
 
     if (pthread_rwlock_tryrdlock(&rrset->entry.lock) != 0)
         return;
-    if (rrset->id == ref->id && sinkhole_rrset_is_alias(rrset)) {
+    if (rrset_id(rrset) == ref->id && sinkhole_rrset_is_alias(rrset)) {
         const uint8_t *target = sinkhole_alias_target(rrset->entry.data, &len);
         if (target != NULL)
             (void)slice_add_name(slice, target, len);
