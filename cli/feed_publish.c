@@ -158,42 +158,78 @@ int feed_publish(struct cli *cli, int argc, char **argv)
     return code;
 }
 
+/* What was rolled back, after the names that were refused. Releases refused->names. */
+static int show_rollback(struct cli *cli, const char *feed, enum sinkhole_feeds_status status,
+                         const struct sinkhole_feeds_outcome *outcome,
+                         const struct difference *refused)
+{
+    char added[CLI_COUNT_MAX], removed[CLI_COUNT_MAX], left[CLI_COUNT_MAX];
+
+    if (cli->json && (status == SINKHOLE_FEEDS_OK || status == SINKHOLE_FEEDS_REFUSED)) {
+        json_t *document = feed_outcome_json(outcome);
+
+        json_object_set(document, "names", refused->names);
+        json_object_set_new(document, "names_left_out",
+                            json_integer((json_int_t)(refused->seen - refused->shown)));
+        cli_print_json(document);
+    }
+    json_decref(refused->names);
+    if (!cli->json && refused->seen > refused->shown)
+        printf("  ... and %" PRIu64 " more: --all\n", refused->seen - refused->shown);
+    if (status == SINKHOLE_FEEDS_ABSENT)
+        return cli_fail(CLI_ABSENT,
+                        "feed \"%s\" has no such publication that can be undone: feed show", feed);
+    if (status == SINKHOLE_FEEDS_REFUSED)
+        return cli_fail(CLI_REFUSED,
+                        "the guards refuse all that would come back; nothing was changed");
+    if (status != SINKHOLE_FEEDS_OK)
+        return feed_fail(cli, feed, status, outcome);
+    if (cli->json)
+        return CLI_OK;
+    printf("Rolled back, generation %" PRIu64 ": %s lines came back, %s went", outcome->generation,
+           cli_count(outcome->added, added), cli_count(outcome->removed, removed));
+    if (outcome->refused > 0)
+        printf("; %s refused by the guards stay out", cli_count(outcome->refused, left));
+    puts(".");
+    return CLI_OK;
+}
+
 int feed_rollback(struct cli *cli, int argc, char **argv)
 {
-    static const struct cli_page page = {
-        .synopsis = "feed rollback NAME [GENERATION]",
+    bool all = false;
+    const struct cli_option options[] = {
+        {"all", NULL, "every name that the guards refuse, not the first 20", NULL, &all},
+        {NULL, NULL, NULL, NULL, NULL}};
+    const struct cli_page page = {
+        .synopsis = "feed rollback NAME [GENERATION] [--all]",
         .about =
             "Undoes a feed's last publication, or that of a generation and all later ones of the\n"
-            "feed, as a new generation. What is staged is dropped. feed show lists publications.",
+            "feed, as a new generation. Names that today's guards refuse do not come back: they "
+            "are\n"
+            "shown, with a ! and the reason. What is staged is dropped. feed show lists "
+            "publications.",
+        .options = options,
         .examples = "  sinkholectl feed rollback ais\n"
                     "  sinkholectl feed rollback ais 12\n"};
     int code = cli_words(&page, &argc, argv, 1, 2);
-    struct sinkhole_feeds feeds = {.settings = cli->settings,
-                                   .store = cli->store,
-                                   .progress = cli_progress,
-                                   .progress_arg = cli};
+    struct difference refused = {.cli = cli, .all = all};
+    struct sinkhole_feeds feeds;
     struct sinkhole_feeds_outcome outcome;
     enum sinkhole_feeds_status status;
     uint64_t generation = 0;
-    char who[64], added[CLI_COUNT_MAX], removed[CLI_COUNT_MAX];
+    char who[64];
 
     if (code != CLI_GO_ON)
         return code;
     if (argc > 2 && !feed_take_number("GENERATION", argv[2], 1, INT64_MAX, &generation))
         return CLI_USAGE;
+    if ((code = feed_open(cli, &feeds)) != CLI_GO_ON)
+        return code;
     sinkhole_process_user(who, sizeof who);
-    status = sinkhole_feeds_rollback(&feeds, argv[1], generation, who, &outcome);
-    if (status == SINKHOLE_FEEDS_ABSENT)
-        return cli_fail(CLI_ABSENT,
-                        "feed \"%s\" has no such publication that can be undone: feed show",
-                        argv[1]);
-    if (status != SINKHOLE_FEEDS_OK)
-        return feed_fail(cli, argv[1], status, &outcome);
     if (cli->json)
-        cli_print_json(feed_outcome_json(&outcome));
-    else
-        printf("Rolled back, generation %" PRIu64 ": %s lines came back, %s went.\n",
-               outcome.generation, cli_count(outcome.added, added),
-               cli_count(outcome.removed, removed));
-    return CLI_OK;
+        refused.names = json_array();
+    status = sinkhole_feeds_rollback(&feeds, argv[1], generation, who, show_difference, &refused,
+                                     &outcome);
+    feed_close(&feeds);
+    return show_rollback(cli, argv[1], status, &outcome, &refused);
 }

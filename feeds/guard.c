@@ -218,3 +218,16 @@ enum sinkhole_note_reason feed_guard_check(const struct feed_guard *guard,
         return SINKHOLE_REASON_PRIVATE_SUFFIX;
     return SINKHOLE_REASON_COUNT;
 }
+
+enum sinkhole_note_reason feed_guard_check_key(const struct feed_guard *guard, const char *text,
+                                               size_t len, enum sinkhole_scope scope,
+                                               bool private_suffix)
+{
+    struct sinkhole_key key;
+    struct sinkhole_name name;
+
+    if (sinkhole_name_from_key(text, len, &name) != SINKHOLE_NAME_OK ||
+        !sinkhole_key_from_name(&name, &key))
+        return SINKHOLE_REASON_ROOT;
+    return feed_guard_check(guard, &name, &key, scope, private_suffix);
+}

@@ -21,6 +21,10 @@ enum sinkhole_note_reason feed_guard_check(const struct feed_guard *guard,
                                            const struct sinkhole_name *name,
                                            const struct sinkhole_key *key,
                                            enum sinkhole_scope scope, bool private_suffix);
+/* The same for a key; one that is no name's is refused as the root is. */
+enum sinkhole_note_reason feed_guard_check_key(const struct feed_guard *guard, const char *text,
+                                               size_t len, enum sinkhole_scope scope,
+                                               bool private_suffix);
 /* Is the name a protected zone's, above or below one? */
 bool feed_guard_touches(const struct feed_guard *guard, const struct sinkhole_key *key);
 

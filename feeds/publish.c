@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Staging, difference, publication, rollback, exceptions. Threads and memory: see feeds.h. */
+/* Staging, difference, publication, exceptions. Threads and memory: see feeds.h. */
 #include "feeds/beside.h"
 #include "feeds/plan.h"
 
@@ -12,7 +12,6 @@
 
 #include "sinkhole/clock.h"
 
-#define ATTEMPTS 4
 #define PROGRESS_EVERY 65536
 
 const char *sinkhole_feeds_status_text(enum sinkhole_feeds_status status)
@@ -142,18 +141,14 @@ static enum sinkhole_feeds_status guard_again(const struct sinkhole_feeds *feeds
     if (guard == NULL)
         return outcome->bad[0] == '\0' ? SINKHOLE_FEEDS_NO_MEMORY : SINKHOLE_FEEDS_GUARD;
     for (size_t i = 0; i < names->count; i++) {
-        enum sinkhole_note_reason reason = SINKHOLE_REASON_ROOT;
-        struct sinkhole_key key;
-        struct sinkhole_name name;
+        enum sinkhole_note_reason reason;
         enum sinkhole_scope scope;
         size_t len;
         const char *text = feed_names_at(names, i, &len, &scope);
 
         if (feeds->progress != NULL && i % PROGRESS_EVERY == 0)
             feeds->progress(feeds->progress_arg, "Checking", i, names->count);
-        if (sinkhole_name_from_key(text, len, &name) == SINKHOLE_NAME_OK &&
-            sinkhole_key_from_name(&name, &key))
-            reason = feed_guard_check(guard, &name, &key, scope, staged->private_suffix);
+        reason = feed_guard_check_key(guard, text, len, scope, staged->private_suffix);
         if (reason == SINKHOLE_REASON_COUNT) {
             names->entries[to++] = names->entries[i];
             continue;
@@ -260,60 +255,6 @@ enum sinkhole_feeds_status sinkhole_feeds_publish(const struct sinkhole_feeds *f
     feed_names_done(&names);
     free(beside.text);
     return status;
-}
-
-static bool keep_first(void *arg, const struct sinkhole_publication *publication)
-{
-    *(uint64_t *)arg = publication->generation;
-    return false;
-}
-
-static enum sinkhole_store_status undo_once(const struct sinkhole_feeds *feeds, const char *feed,
-                                            uint64_t generation, const char *who,
-                                            struct sinkhole_feeds_outcome *outcome)
-{
-    struct sinkhole_change *change = NULL;
-    enum sinkhole_store_status status = sinkhole_change_new(feeds->store, feed, &change);
-    char text[64];
-
-    if (status == SINKHOLE_STORE_OK)
-        status = sinkhole_change_undo(change, generation);
-    if (status == SINKHOLE_STORE_OK) {
-        snprintf(text, sizeof text, "rollback of generation %" PRIu64, generation);
-        sinkhole_change_count(change, &outcome->added, &outcome->removed);
-        status = sinkhole_change_describe(change, who, text);
-    }
-    if (status == SINKHOLE_STORE_OK)
-        status = sinkhole_change_publish(change, feeds->progress, feeds->progress_arg,
-                                         &outcome->generation);
-    sinkhole_change_free(change);
-    return status;
-}
-
-enum sinkhole_feeds_status sinkhole_feeds_rollback(const struct sinkhole_feeds *feeds,
-                                                   const char *feed, uint64_t generation,
-                                                   const char *who,
-                                                   struct sinkhole_feeds_outcome *ret_outcome)
-{
-    enum sinkhole_store_status status = SINKHOLE_STORE_OK;
-
-    memset(ret_outcome, 0, sizeof *ret_outcome);
-    if (generation == 0)
-        status = sinkhole_feed_history(feeds->store, feed, keep_first, &generation);
-    if (status == SINKHOLE_STORE_OK && generation == 0)
-        status = SINKHOLE_STORE_ABSENT;
-    if (status != SINKHOLE_STORE_OK)
-        return from_store(ret_outcome, status);
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        status = undo_once(feeds, feed, generation, who, ret_outcome);
-        if (!feed_plan_again(feeds->store, status))
-            break;
-    }
-    if (status == SINKHOLE_STORE_OK)
-        status = sinkhole_staged_drop(feeds->store, feed);
-    if (status == SINKHOLE_STORE_ABSENT && ret_outcome->generation != 0)
-        status = SINKHOLE_STORE_OK; /* nothing was staged */
-    return from_store(ret_outcome, status);
 }
 
 static enum sinkhole_store_status make_allow_feed(const struct sinkhole_feeds *feeds)

@@ -85,6 +85,8 @@ struct undo {
     struct sinkhole_overlay *lines; /* what undoes, in sequence */
     uint32_t *drop;                 /* rules whose lines all go, ascending once collected */
     size_t drop_count;
+    sinkhole_undo_fn keep; /* may be NULL */
+    void *arg;
 };
 
 static int by_id(const void *a, const void *b)
@@ -251,7 +253,10 @@ static enum sinkhole_store_status fill(struct undo *undo, uint64_t generation)
         return sinkhole_list_fail(store, codec, "records that undo");
     for (size_t i = 0; i < sinkhole_overlay_count(undo->lines); i++) {
         sinkhole_overlay_line(undo->lines, i, &line);
-        if (!is_dropped(undo, line.id)) /* its lines did not exist then */
+        if (is_dropped(undo, line.id)) /* its lines did not exist then */
+            continue;
+        if (line.remove || undo->keep == NULL ||
+            undo->keep(undo->arg, line.text, line.key_len, line.id))
             status = put_line(undo, line.text, line.key_len, line.id, line.remove);
         if (status != SINKHOLE_STORE_OK)
             return status;
@@ -259,12 +264,15 @@ static enum sinkhole_store_status fill(struct undo *undo, uint64_t generation)
     return drop_rules(undo);
 }
 
-enum sinkhole_store_status sinkhole_change_undo(struct sinkhole_change *change, uint64_t generation)
+enum sinkhole_store_status sinkhole_change_undo(struct sinkhole_change *change, uint64_t generation,
+                                                sinkhole_undo_fn keep, void *arg)
 {
     struct undo undo = {
         .change = change,
         .decoder = sinkhole_list_decoder_new(),
         .lines = sinkhole_overlay_new(SIZE_MAX / 2),
+        .keep = keep,
+        .arg = arg,
     };
     enum sinkhole_store_status status;
 

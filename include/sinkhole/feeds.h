@@ -199,7 +199,7 @@ struct sinkhole_feeds_outcome {
     uint64_t generation;                    /* of the publication; else the one compared with */
     uint64_t added, removed; /* names */
     uint64_t changed, kept;  /* names of the import listed already, with other or equal attributes */
-    uint64_t refused; /* staged names that today's guards refuse: left out */
+    uint64_t refused; /* names that today's guards refuse: left out */
 };
 
 enum sinkhole_import_mode {
@@ -264,10 +264,13 @@ enum sinkhole_feeds_status sinkhole_feeds_publish(const struct sinkhole_feeds *f
                                                   const char *feed, const char *import,
                                                   struct sinkhole_feeds_outcome *ret_outcome);
 /* Undoes publication `generation` of a feed and all later ones (0: the last one alone), as a new
- * generation; drops what is staged, so that it is not published again by mistake. */
+ * generation; drops what is staged, so that it is not published again by mistake. Names that would come
+ * back pass today's guards: those refused stay out, and `visit` (may be NULL) gets them, DIFF_REFUSED.
+ * REFUSED: they are all that it would change; nothing was changed. */
 enum sinkhole_feeds_status sinkhole_feeds_rollback(const struct sinkhole_feeds *feeds,
                                                    const char *feed, uint64_t generation,
-                                                   const char *who,
+                                                   const char *who, sinkhole_diff_fn visit,
+                                                   void *arg,
                                                    struct sinkhole_feeds_outcome *ret_outcome);
 
 /* --- exceptions: the feed "allow", made at first use ------------------------------------------- */

@@ -132,6 +132,27 @@ expect "published without it" 0 "1 refused by the guards" "$ctl" feed publish li
 same "names past both guards" "$(field list names)" 2
 sed -i '$d' "$dir/conf.yaml"
 
+# and at a rollback
+expect "feed" 0 "is made" "$ctl" feed add back
+printf 'shop.example\nevil.example\n' >"$dir/list"
+expect "two" 0 "2 added" "$ctl" feed import back "$dir/list" --publish
+echo other.example >"$dir/list"
+expect "replaced" 0 "1 added, 2 removed" "$ctl" feed import back "$dir/list" --publish
+printf '  protected: [gov.vn, shop.example]\n' >>"$dir/conf.yaml"
+expect "rollback shows what stays out" 0 "! shop.example  (subtree): a protected zone's own name" \
+    "$ctl" feed rollback back
+same "it stays out" "$(field back names)" 1
+echo evil.example >"$dir/list"
+sed -i '$d' "$dir/conf.yaml"
+expect "both" 0 "1 added" "$ctl" feed import back <(printf 'shop.example\nevil.example\n') --publish
+expect "one" 0 "1 removed" "$ctl" feed import back "$dir/list" --publish
+printf '  protected: [gov.vn, shop.example]\n' >>"$dir/conf.yaml"
+before=$(generation)
+expect "nothing else to bring back" 4 "nothing was changed" "$ctl" feed rollback back
+expect "as JSON" 4 '"name":"shop.example"' "$ctl" --json feed rollback back
+same "no generation for it" "$(generation)" "$before"
+sed -i '$d' "$dir/conf.yaml"
+
 # --- Redis away ---
 expect "Redis away" 3 "" env SINKHOLE_CONFIG=<(printf 'redis:\n  socket: %s/none\n' "$dir") "$ctl" feed list
 

@@ -140,9 +140,11 @@ static void test_a_long_reason_is_cut_between_characters(void **state)
     assert_memory_equal(found.batch.remark, reason, 125);
 }
 
-static struct sinkhole_feeds_outcome stage_for(const char *feed, const char *text)
+static struct sinkhole_feeds_outcome stage_as(const char *feed, const char *text,
+                                              bool private_suffix)
 {
-    static const struct sinkhole_import_options options = {.scope = SINKHOLE_SCOPE_SUBTREE};
+    const struct sinkhole_import_options options = {.scope = SINKHOLE_SCOPE_SUBTREE,
+                                                    .allow_private_suffix = private_suffix};
     struct sinkhole_staged staged = {.attributes = {.who = "an"}, .file = "a file"};
     struct sinkhole_feeds_outcome outcome;
     struct sinkhole_import *import;
@@ -156,6 +158,11 @@ static struct sinkhole_feeds_outcome stage_for(const char *feed, const char *tex
            "stage");
     sinkhole_import_free(import);
     return outcome;
+}
+
+static struct sinkhole_feeds_outcome stage_for(const char *feed, const char *text)
+{
+    return stage_as(feed, text, false);
 }
 
 static struct sinkhole_feeds_outcome stage(const char *text)
@@ -299,8 +306,8 @@ static void test_what_stands_beside_is_kept_for_good(void **state)
                   "a file||address\t192.0.2.1|url\thttp://shared.example/x|");
     assert_beside("letters", second.import, "a file||address\t2001:db8::1|");
     assert_int_equal(redis_integer(&redis, "TTL sinkhole:{bl}:beside:letters"), -1);
-    expect(sinkhole_beside_read(&feeds, "letters", "1-1", keep_head, keep_line,
-                                &(struct beside){0}, &outcome),
+    expect(sinkhole_beside_read(&feeds, "letters", "1-1", keep_head, keep_line, &(struct beside){0},
+                                &outcome),
            SINKHOLE_FEEDS_ABSENT, "no such import");
     expect(sinkhole_beside_read(&feeds, "letters", "..", keep_head, keep_line, &(struct beside){0},
                                 &outcome),
@@ -344,14 +351,134 @@ static void test_damaged_beside_is_said(void **state)
         size_t len = text == NULL ? (size_t)snprintf(frame, sizeof(frame), "no frame")
                                   : ZSTD_compress(frame, sizeof(frame), text, strlen(text), 3);
 
-        assert_store(feeds.store,
-                     sinkhole_beside_put(feeds.store, "damaged", "1-1", frame,
-                                         len - (size_t)cases[i].cut),
-                     SINKHOLE_STORE_OK);
-        if (sinkhole_beside_read(&feeds, "damaged", NULL, keep_head, keep_line,
-                                 &(struct beside){0}, &outcome) != SINKHOLE_FEEDS_DAMAGED)
+        assert_store(
+            feeds.store,
+            sinkhole_beside_put(feeds.store, "damaged", "1-1", frame, len - (size_t)cases[i].cut),
+            SINKHOLE_STORE_OK);
+        if (sinkhole_beside_read(&feeds, "damaged", NULL, keep_head, keep_line, &(struct beside){0},
+                                 &outcome) != SINKHOLE_FEEDS_DAMAGED)
             fail_msg("%s: not said", cases[i].why);
     }
+}
+
+/* --- rollback past today's guards --- */
+
+/* "": nothing. */
+static void protect(const char *zone)
+{
+    static char text[64], *items[] = {text};
+
+    snprintf(text, sizeof(text), "%s", zone);
+    redis.settings.guard_protected.items = items;
+    redis.settings.guard_protected.count = zone[0] != '\0';
+}
+
+static void keep_refused(void *arg, enum sinkhole_difference difference, const char *key,
+                         size_t key_len, enum sinkhole_scope scope,
+                         enum sinkhole_note_reason reason)
+{
+    char *text = arg;
+    size_t used = strlen(text);
+
+    assert_int_equal(difference, SINKHOLE_DIFF_REFUSED);
+    snprintf(text + used, 256 - used, "%.*s %d %s|", (int)key_len, key, (int)scope,
+             sinkhole_reason_word(reason));
+}
+
+static void test_rollback_brings_nothing_back_that_the_guards_refuse(void **state)
+{
+    static const struct {
+        const char *why, *before, *after;
+        const char *zone; /* protected since */
+        bool private_suffix;
+        enum sinkhole_feeds_status status;
+        unsigned added, removed;
+        const char *refused;
+    } cases[] = {
+        {"nothing changed since", "a.example\nb.example\n", "c.example\n", "", false,
+         SINKHOLE_FEEDS_OK, 2, 1, ""},
+        {"one protected since", "a.example\nb.example\n", "c.example\n", "b.example", false,
+         SINKHOLE_FEEDS_OK, 1, 1, "example b 2 protected|"},
+        {"a name below one", "a.example\nx.b.example\n", "c.example\n", "b.example", false,
+         SINKHOLE_FEEDS_OK, 1, 1, "example b x 2 protected-below|"},
+        {"what came in the meantime goes all the same", "b.example\n", "c.example\n", "b.example",
+         false, SINKHOLE_FEEDS_OK, 0, 1, "example b 2 protected|"},
+        {"nothing else to do", "a.example\nb.example\n", "a.example\n", "b.example", false,
+         SINKHOLE_FEEDS_REFUSED, 0, 0, "example b 2 protected|"},
+        {"a provider's zone that was allowed", "blogspot.com\n", "c.example\n", "", true,
+         SINKHOLE_FEEDS_OK, 1, 1, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct sinkhole_feeds_outcome outcome, staged;
+        struct sinkhole_list_head before, after;
+        char feed[16], refused[256] = "";
+
+        snprintf(feed, sizeof(feed), "back%zu", i);
+        put_feed(feeds.store, feed);
+        stage_as(feed, cases[i].before, cases[i].private_suffix);
+        expect(sinkhole_feeds_publish(&feeds, feed, NULL, &outcome), SINKHOLE_FEEDS_OK, "before");
+        staged = stage_for(feed, cases[i].after);
+        expect(sinkhole_feeds_publish(&feeds, feed, NULL, &outcome), SINKHOLE_FEEDS_OK, "after");
+        assert_store(feeds.store, sinkhole_list_head_get(feeds.store, &before), SINKHOLE_STORE_OK);
+        protect(cases[i].zone);
+        expect(sinkhole_feeds_rollback(&feeds, feed, 0, "an", keep_refused, refused, &outcome),
+               cases[i].status, cases[i].why);
+        protect("");
+        assert_store(feeds.store, sinkhole_list_head_get(feeds.store, &after), SINKHOLE_STORE_OK);
+        if (outcome.added != cases[i].added || outcome.removed != cases[i].removed ||
+            strcmp(refused, cases[i].refused) != 0)
+            fail_msg("%s: +%llu -%llu, refused %s", cases[i].why, (unsigned long long)outcome.added,
+                     (unsigned long long)outcome.removed, refused);
+        assert_int_equal(after.generation,
+                         before.generation + (cases[i].status == SINKHOLE_FEEDS_OK));
+        assert_int_equal(after.entries, before.entries + outcome.added - outcome.removed);
+        expect(sinkhole_feeds_publish(&feeds, feed, staged.import, &outcome),
+               cases[i].status == SINKHOLE_FEEDS_OK ? SINKHOLE_FEEDS_ABSENT
+                                                    : SINKHOLE_FEEDS_NOTHING,
+               "what was staged");
+    }
+}
+
+static void test_a_rollback_that_left_names_out_can_be_undone(void **state)
+{
+    struct sinkhole_feeds_outcome outcome;
+
+    (void)state;
+    put_feed(feeds.store, "twice");
+    stage_for("twice", "a.example\nb.example\n");
+    expect(sinkhole_feeds_publish(&feeds, "twice", NULL, &outcome), SINKHOLE_FEEDS_OK, "first");
+    stage_for("twice", "c.example\n");
+    expect(sinkhole_feeds_publish(&feeds, "twice", NULL, &outcome), SINKHOLE_FEEDS_OK, "second");
+    protect("b.example");
+    expect(sinkhole_feeds_rollback(&feeds, "twice", 0, "an", NULL, NULL, &outcome),
+           SINKHOLE_FEEDS_OK, "rollback");
+    assert_int_equal(outcome.refused, 1);
+    expect(sinkhole_feeds_rollback(&feeds, "twice", 0, "an", NULL, NULL, &outcome),
+           SINKHOLE_FEEDS_OK, "its own undoing");
+    assert_int_equal(outcome.added, 1);
+    assert_int_equal(outcome.removed, 1);
+    assert_int_equal(outcome.refused, 0);
+    protect("");
+}
+
+static void test_exceptions_come_back_past_no_guard(void **state)
+{
+    struct sinkhole_exception exception = exception_of("gov.vn");
+    struct sinkhole_feeds_outcome outcome;
+
+    (void)state;
+    sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome);
+    expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_OK, "put");
+    expect(sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome), SINKHOLE_FEEDS_OK,
+           "remove");
+    protect("gov.vn");
+    expect(sinkhole_feeds_rollback(&feeds, SINKHOLE_ALLOW_FEED, 0, "an", NULL, NULL, &outcome),
+           SINKHOLE_FEEDS_OK, "rollback");
+    protect("");
+    assert_int_equal(outcome.added, 1);
+    assert_int_equal(outcome.refused, 0);
 }
 
 /* --- many keys looked up against a list of several chunks and a log --- */
@@ -420,6 +547,9 @@ int main(void)
         cmocka_unit_test(test_damaged_staging_is_not_published),
         cmocka_unit_test(test_what_stands_beside_is_kept_for_good),
         cmocka_unit_test(test_damaged_beside_is_said),
+        cmocka_unit_test(test_rollback_brings_nothing_back_that_the_guards_refuse),
+        cmocka_unit_test(test_a_rollback_that_left_names_out_can_be_undone),
+        cmocka_unit_test(test_exceptions_come_back_past_no_guard),
         cmocka_unit_test(test_many_keys_are_found_across_chunks_and_log),
     };
     int failed;

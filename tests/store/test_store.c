@@ -256,7 +256,7 @@ static void undo(const char *feed, uint64_t generation, enum sinkhole_store_stat
     uint64_t published;
 
     assert_store(store, sinkhole_change_new(store, feed, &change), SINKHOLE_STORE_OK);
-    assert_store(store, sinkhole_change_undo(change, generation), expected);
+    assert_store(store, sinkhole_change_undo(change, generation, NULL, NULL), expected);
     if (expected == SINKHOLE_STORE_OK) {
         assert_store(store, sinkhole_change_describe(change, "tester", "rollback"),
                      SINKHOLE_STORE_OK);
