@@ -76,8 +76,9 @@ static void write_until_killed(uint64_t seed)
         const struct sinkhole_hit hit = sample_hit(client, sinkhole_now_ms());
 
         atomic_fetch_add(&ledger->begun[client], 1);
-        if (!sinkhole_lane_append(sinkhole_journal_lane(journal, client % LANES), &hit))
-            _exit(2);
+        while (!sinkhole_lane_append(sinkhole_journal_lane(journal, client % LANES), &hit))
+            if (!tend(journal))
+                _exit(2);
         atomic_fetch_add(&ledger->done[client], 1);
         if (i % 64 == 0 && !tend(journal))
             _exit(3);

@@ -10,5 +10,7 @@ while IFS='|' read -r module package; do
 done < <(sed -n 's/^SINKHOLE_NEED(\[[A-Z0-9_]*\], \[\([^] ]*\)[^]]*\], .*\[\([a-z0-9.+-]*\)\])$/\1|\2/p' "$root/configure.ac")
 want=$(grep -c '^SINKHOLE_NEED(' "$root/configure.ac")
 [ "$seen" = "$want" ] || { echo "of $want libraries in configure.ac $seen were understood"; bad=1; }
+twice=$(awk '/^[^#]/ { print $1 }' "$root/deploy/packages" | sort | uniq -d)
+[ -z "$twice" ] || { echo "twice in deploy/packages: $twice"; bad=1; }
 [ "$bad" = 0 ] && echo "$seen libraries, each with its package"
 exit "$bad"
