@@ -155,12 +155,26 @@ static bool fill_list(struct sinkhole_settings *settings, const struct settings_
     return true;
 }
 
+/* Decimal digits and nothing else: "010", "1e3" and "100 d" are somebody's slip. */
+static bool take_number(const char *text, const struct settings_row *row, uint64_t *ret_number)
+{
+    size_t digits = strspn(text, "0123456789");
+    uint64_t number;
+
+    if (digits == 0 || digits > 18 || text[digits] != '\0' || (digits > 1 && text[0] == '0'))
+        return false;
+    number = strtoull(text, NULL, 10);
+    if (number < row->min || number > row->max)
+        return false;
+    *ret_number = number;
+    return true;
+}
+
 static bool fill_value(struct sinkhole_settings *settings, const struct settings_row *row,
                        const void *value, unsigned count, const struct place *place)
 {
     enum settings_row_index index = (enum settings_row_index)(row - settings_rows);
-    char expected[128], found[32];
-    uint64_t number;
+    char expected[128];
 
     switch (row->kind) {
     case SETTINGS_TEXT:
@@ -168,16 +182,9 @@ static bool fill_value(struct sinkhole_settings *settings, const struct settings
             return complain(place, row, value, wrong_form(index, value));
         return copy_text(value, field_at(settings, row));
     case SETTINGS_UINT:
-        memcpy(&number, value, sizeof number);
         settings_expected(row, expected, sizeof expected);
-        /* libcyaml reads "-5" as 2^64 - 5 */
-        if (number > INT64_MAX)
-            snprintf(found, sizeof found, "%" PRId64, (int64_t)number);
-        else
-            snprintf(found, sizeof found, "%" PRIu64, number);
-        if (number < row->min || number > row->max)
-            return complain(place, row, found, expected);
-        *(uint64_t *)field_at(settings, row) = number;
+        if (!take_number(value, row, field_at(settings, row)))
+            return complain(place, row, value, expected);
         return true;
     case SETTINGS_BOOL:
         *(bool *)field_at(settings, row) = *(const bool *)value;

@@ -60,13 +60,10 @@ static void make_field(struct schema *schema, unsigned row, cyaml_schema_field_t
     value->flags = (enum cyaml_flag)(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL);
     switch (settings_rows[row].kind) {
     case SETTINGS_TEXT:
+    case SETTINGS_UINT: /* libcyaml takes "1e3" for 1, "010" for 8: settings.c reads them */
         value->type = CYAML_STRING;
         value->data_size = sizeof(char);
         value->string.max = TEXT_MAX;
-        break;
-    case SETTINGS_UINT:
-        value->type = CYAML_UINT;
-        value->data_size = sizeof(uint64_t);
         break;
     case SETTINGS_BOOL:
         value->type = CYAML_BOOL;
@@ -308,18 +305,51 @@ static cyaml_config_t config_with(struct complaint *complaint)
                             .flags = CYAML_CFG_NO_ALIAS};
 }
 
+/* Line of what follows the first document, which libcyaml does not read; 0: nothing does. */
+static size_t second_document(const char *data, size_t len)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    size_t line = 0;
+
+    if (!yaml_parser_initialize(&parser))
+        return 0;
+    yaml_parser_set_input_string(&parser, (const unsigned char *)data, len);
+    for (int i = 0; i < 2; i++) {
+        if (!yaml_parser_load(&parser, &document)) {
+            line = parser.problem_mark.line + 1;
+            break;
+        }
+        line = yaml_document_get_root_node(&document) != NULL ? document.start_mark.line + 1 : 0;
+        yaml_document_delete(&document);
+        if (line == 0)
+            break;
+    }
+    yaml_parser_delete(&parser);
+    return line;
+}
+
 bool settings_parse(const char *path, const char *data, size_t len, struct settings_raw **ret_raw,
                     char error[SINKHOLE_SETTINGS_ERROR_MAX])
 {
     struct complaint complaint = {.depth = 0};
     cyaml_config_t config = config_with(&complaint);
-    struct schema *schema = schema_new();
+    struct schema *schema;
     cyaml_data_t *raw = NULL;
     cyaml_err_t err = CYAML_ERR_OOM;
+    size_t line;
 
+    schema = schema_new();
     if (schema != NULL)
         err = cyaml_load_data((const uint8_t *)data, len, &config, &schema->top, &raw, NULL);
-    if (err == CYAML_OK)
+    if (err == CYAML_OK && (line = second_document(data, len)) != 0) {
+        snprintf(error, SINKHOLE_SETTINGS_ERROR_MAX,
+                 "%s:%zu: a second YAML document begins here; expected one: take the line \"---\" "
+                 "away",
+                 path, line);
+        settings_raw_free(raw);
+        err = CYAML_ERR_INVALID_VALUE;
+    } else if (err == CYAML_OK)
         *ret_raw = raw;
     else if (err == CYAML_ERR_OOM)
         snprintf(error, SINKHOLE_SETTINGS_ERROR_MAX, "%s: no memory", path);
