@@ -56,7 +56,7 @@ static const struct sinkhole_batch *find_batch(const struct exceptions *exceptio
 static void print_exception(const struct cli *cli, const struct sinkhole_name *name,
                             const struct sinkhole_batch *batch)
 {
-    char text[SINKHOLE_NAME_TEXT_MAX], until[CLI_TIME_MAX], reason[600];
+    char text[SINKHOLE_NAME_TEXT_MAX], until[CLI_TIME_MAX], reason[600], who[300];
     int64_t until_ms = batch->rule.valid_until * 1000;
     bool over = until_ms != 0 && until_ms <= sinkhole_now_ms();
 
@@ -71,9 +71,10 @@ static void print_exception(const struct cli *cli, const struct sinkhole_name *n
         return;
     }
     sinkhole_escape_terminal(batch->remark, reason, sizeof reason);
+    sinkhole_escape_terminal(batch->who, who, sizeof who);
     printf("%-36s %-8s until %-23s %s%s (by %s)\n", text, feed_scope_words[batch->rule.scope],
            until_ms == 0 ? "never" : cli_time(until_ms, until), over ? "expired; " : "", reason,
-           batch->who);
+           who);
 }
 
 static bool take_line(void *arg, const char *key, size_t key_len, const uint32_t *ids, size_t count)

@@ -83,6 +83,8 @@ static const char *nearest(const char *word, const char *const *words)
     for (; *words != NULL; words++) {
         unsigned distance = sinkhole_edit_distance(word, *words);
 
+        if (strlen(word) >= 2 && strncmp(word, *words, strlen(word)) == 0)
+            return *words; /* "ack" */
         if (distance < best) {
             best = distance;
             found = *words;
@@ -231,6 +233,11 @@ int cli_options(const struct cli_page *page, int *argc, char **argv)
         if (found == 'h') {
             print_page(page);
             return CLI_OK;
+        }
+        if (found == '?' && optopt > 1) { /* one letter; optind may not have moved on yet */
+            char word[] = {'-', (char)optopt, '\0'};
+
+            return wrong_option(page, word, false);
         }
         if (found == '?' || found == ':')
             return wrong_option(page, argv[optind - 1], found == ':');

@@ -93,10 +93,18 @@ json_t *feed_outcome_json(const struct sinkhole_feeds_outcome *outcome)
 
 bool feed_take_text(const char *option, const char *text, char *to, size_t size)
 {
+    json_t *utf8;
+
     if (text == NULL)
         return true;
     if (strlen(text) >= size) {
         cli_fail(CLI_USAGE, "--%s: longer than %zu octets", option, size - 1);
+        return false;
+    }
+    utf8 = json_string(text);
+    json_decref(utf8);
+    if (utf8 == NULL) {
+        cli_fail(CLI_USAGE, "--%s: it is not UTF-8", option);
         return false;
     }
     memset(to, 0, size);
@@ -310,6 +318,9 @@ static int feed_set(struct cli *cli, int argc, char **argv)
     status = sinkhole_feed_get(cli->store, argv[1], &feed);
     if (status != SINKHOLE_STORE_OK)
         return cli_store_fail(cli, status);
+    if (feed.policy.kind == SINKHOLE_FEED_ALLOW)
+        return cli_fail(CLI_USAGE, "\"%s\" is the exceptions' feed, which has nothing to set",
+                        argv[1]);
     if (!take_feed(&words, &feed))
         return CLI_USAGE;
     status = sinkhole_feed_put(cli->store, &feed);

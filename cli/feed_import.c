@@ -373,6 +373,7 @@ static int prepare(struct job *job)
 {
     const struct words *words = job->words;
     const char *name = strrchr(job->path, '/');
+    char shown[4096];
     enum sinkhole_store_status status;
     struct sinkhole_feed feed;
 
@@ -397,6 +398,8 @@ static int prepare(struct job *job)
         name = "standard input";
     else
         name = name == NULL ? job->path : name + 1;
+    sinkhole_escape_terminal(name, shown, sizeof shown); /* a file is named by whom it came from */
+    name = shown;
     if (strlen(name) >= sizeof job->staged.file)
         name += strlen(name) - sizeof job->staged.file + 1;
     while (((unsigned char)*name & 0xc0) == 0x80) /* not inside a character */

@@ -69,11 +69,13 @@ static int take_global(struct cli *cli, const char **ret_config, int *argc, char
     return CLI_GO_ON;
 }
 
+/* Behind an option it may be that option's argument: --reason -h. */
 static bool asks_for_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
-            strcmp(argv[i], "--manual") == 0)
+        if ((strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
+             strcmp(argv[i], "--manual") == 0) &&
+            (i == 1 || argv[i - 1][0] != '-'))
             return true;
     return false;
 }
@@ -122,7 +124,8 @@ int main(int argc, char **argv)
         return cli_fail(CLI_FAILED, "no memory");
     code = cli_dispatch(&cli, commands, usage, argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout))
-        code = code == CLI_OK ? CLI_FAILED : code;
+        code =
+            cli_fail(code == CLI_OK ? CLI_FAILED : code, "the output could not be written whole");
     sinkhole_store_free(cli.store);
     sinkhole_settings_free(settings);
     return code;

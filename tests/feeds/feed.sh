@@ -82,7 +82,11 @@ expect "the letter's attributes are back" 0 "0 added, 0 removed, 0 changed, 2 ke
 first=$("$ctl" --json feed show ais | sed 's/.*"publications":\[//' | grep -o '"generation":[0-9]*' | tail -1)
 expect "rollback to before the first letter" 0 "9 went" "$ctl" feed rollback ais "${first#*:}"
 same "names after it" "$(field ais names)" 0
-expect "a rollback can be undone" 0 "9 lines came back" "$ctl" feed rollback ais
+expect "a rollback is not undone by saying it again" 6 "is a rollback already" "$ctl" feed rollback ais
+same "names after saying it again" "$(field ais names)" 0
+expect "nor by naming again what was undone" 0 "Nothing to undo" "$ctl" feed rollback ais "${first#*:}"
+undone=$("$ctl" --json feed show ais | sed 's/.*"publications":\[//' | grep -o '"generation":[0-9]*' | head -1)
+expect "a rollback can be undone" 0 "9 lines came back" "$ctl" feed rollback ais "${undone#*:}"
 
 expect "what was kept beside stays when all is undone" 0 "203.0.113.5" "$ctl" feed show ais --beside
 
@@ -152,6 +156,21 @@ expect "nothing else to bring back" 4 "nothing was changed" "$ctl" feed rollback
 expect "as JSON" 4 '"name":"shop.example"' "$ctl" --json feed rollback back
 same "no generation for it" "$(generation)" "$before"
 sed -i '$d' "$dir/conf.yaml"
+
+# --- what is mistyped, and what a file is called ---
+expect "the exceptions' feed is not turned into a list" 2 "nothing to set" \
+    bash -c "'$ctl' allow a.example --reason -h --until 1d && '$ctl' feed set allow --kind block"
+expect "an argument that looks like a call for help" 2 "--client --help: expected" "$ctl" hits --client --help
+expect "one letter" 2 "no option -x;" "$ctl" feed list -xy
+expect "a word of the wrong encoding" 2 "--remark: it is not UTF-8" \
+    "$ctl" feed import list "$dir/list" --remark $'\xff'
+odd=$dir/$'odd\xff\e[31m'
+cp "$dir/list" "$odd"
+expect "a file's name is shown, not obeyed" 0 'odd\ufffd\u{1b}[31m' bash -c "'$ctl' feed import list '$odd' | sed 's/\xef\xbf\xbd/\\\\ufffd/'"
+redis-cli -s "$dir/redis" hset 'sinkhole:{bl}:batches' 4000000000 x >/dev/null
+expect "a damaged rule is told, not an empty reason" 1 "not our JSON" "$ctl" feed show list
+redis-cli -s "$dir/redis" hdel 'sinkhole:{bl}:batches' 4000000000 >/dev/null
+expect "the disk is full" 1 "could not be written" bash -c "'$ctl' feed list >/dev/full"
 
 # --- Redis away ---
 expect "Redis away" 3 "" env SINKHOLE_CONFIG=<(printf 'redis:\n  socket: %s/none\n' "$dir") "$ctl" feed list
