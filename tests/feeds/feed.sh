@@ -100,7 +100,6 @@ expect "kept by its letter" 0 "name     microsoft.com" "$ctl" feed show ais --be
 expect "taken when it is said" 0 "1 added, 0 removed, 0 changed, 1 kept" \
     "$ctl" feed import ais "$dir/mixed.txt" --undefanged take --publish
 expect "back" 0 "Rolled back" "$ctl" feed rollback ais
-expect "back" 0 "Rolled back" "$ctl" feed rollback ais
 
 # --- lists ---
 expect "add a list" 0 "is made" "$ctl" feed add list
