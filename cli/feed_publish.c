@@ -158,6 +158,31 @@ int feed_publish(struct cli *cli, int argc, char **argv)
     return code;
 }
 
+static bool keep_first(void *arg, const struct sinkhole_publication *publication)
+{
+    *(struct sinkhole_publication *)arg = *publication;
+    return false;
+}
+
+/* The last publication, named, so that two who undo it at the same moment undo the same. One that
+ * is a rollback itself is not undone unasked: that would put back in force what was taken off. */
+static int last_publication(struct cli *cli, const char *feed, uint64_t *ret_generation)
+{
+    struct sinkhole_publication last = {0};
+    enum sinkhole_store_status status = sinkhole_feed_history(cli->store, feed, keep_first, &last);
+
+    if (status != SINKHOLE_STORE_OK && status != SINKHOLE_STORE_ABSENT)
+        return cli_store_fail(cli, status);
+    if (strncmp(last.text, FEED_ROLLBACK_TEXT, strlen(FEED_ROLLBACK_TEXT)) == 0)
+        return cli_fail(
+            CLI_CONFLICT,
+            "the last publication of \"%s\", generation %" PRIu64
+            ", is a rollback already; to undo it: sinkholectl feed rollback %s %" PRIu64,
+            feed, last.generation, feed, last.generation);
+    *ret_generation = last.generation;
+    return CLI_GO_ON;
+}
+
 /* What was rolled back, after the names that were refused. Releases refused->names. */
 static int show_rollback(struct cli *cli, const char *feed, enum sinkhole_feeds_status status,
                          const struct sinkhole_feeds_outcome *outcome,
@@ -165,7 +190,8 @@ static int show_rollback(struct cli *cli, const char *feed, enum sinkhole_feeds_
 {
     char added[CLI_COUNT_MAX], removed[CLI_COUNT_MAX], left[CLI_COUNT_MAX];
 
-    if (cli->json && (status == SINKHOLE_FEEDS_OK || status == SINKHOLE_FEEDS_REFUSED)) {
+    if (cli->json && (status == SINKHOLE_FEEDS_OK || status == SINKHOLE_FEEDS_NOTHING ||
+                      status == SINKHOLE_FEEDS_REFUSED)) {
         json_t *document = feed_outcome_json(outcome);
 
         json_object_set(document, "names", refused->names);
@@ -182,10 +208,14 @@ static int show_rollback(struct cli *cli, const char *feed, enum sinkhole_feeds_
     if (status == SINKHOLE_FEEDS_REFUSED)
         return cli_fail(CLI_REFUSED,
                         "the guards refuse all that would come back; nothing was changed");
-    if (status != SINKHOLE_FEEDS_OK)
+    if (status != SINKHOLE_FEEDS_OK && status != SINKHOLE_FEEDS_NOTHING)
         return feed_fail(cli, feed, status, outcome);
     if (cli->json)
         return CLI_OK;
+    if (status == SINKHOLE_FEEDS_NOTHING) {
+        printf("Nothing to undo: \"%s\" lists what it did before that publication.\n", feed);
+        return CLI_OK;
+    }
     printf("Rolled back, generation %" PRIu64 ": %s lines came back, %s went", outcome->generation,
            cli_count(outcome->added, added), cli_count(outcome->removed, removed));
     if (outcome->refused > 0)
@@ -207,7 +237,8 @@ int feed_rollback(struct cli *cli, int argc, char **argv)
             "feed, as a new generation. Names that today's guards refuse do not come back: they "
             "are\n"
             "shown, with a ! and the reason. What is staged is dropped. feed show lists "
-            "publications.",
+            "publications.\n"
+            "To undo a rollback, give its generation.",
         .options = options,
         .examples = "  sinkholectl feed rollback ais\n"
                     "  sinkholectl feed rollback ais 12\n"};
@@ -223,6 +254,8 @@ int feed_rollback(struct cli *cli, int argc, char **argv)
         return code;
     if (argc > 2 && !feed_take_number("GENERATION", argv[2], 1, INT64_MAX, &generation))
         return CLI_USAGE;
+    if (generation == 0 && (code = last_publication(cli, argv[1], &generation)) != CLI_GO_ON)
+        return code;
     if ((code = feed_open(cli, &feeds)) != CLI_GO_ON)
         return code;
     sinkhole_process_user(who, sizeof who);

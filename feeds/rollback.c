@@ -122,7 +122,7 @@ static enum sinkhole_feeds_status fill(struct rollback *rollback, struct sinkhol
     outcome->refused = rollback->refused_count;
     if (outcome->refused > 0 && outcome->added + outcome->removed == 0)
         return SINKHOLE_FEEDS_REFUSED;
-    return SINKHOLE_FEEDS_OK;
+    return outcome->added + outcome->removed == 0 ? SINKHOLE_FEEDS_NOTHING : SINKHOLE_FEEDS_OK;
 }
 
 static enum sinkhole_feeds_status undo_once(struct rollback *rollback,
@@ -137,7 +137,7 @@ static enum sinkhole_feeds_status undo_once(struct rollback *rollback,
     if (status == SINKHOLE_FEEDS_OK)
         status = fill(rollback, change, outcome);
     if (status == SINKHOLE_FEEDS_OK) {
-        snprintf(text, sizeof text, "rollback of generation %" PRIu64, rollback->generation);
+        snprintf(text, sizeof text, FEED_ROLLBACK_TEXT "%" PRIu64, rollback->generation);
         status = from_store(outcome, sinkhole_change_describe(change, rollback->who, text));
     }
     if (status == SINKHOLE_FEEDS_OK)
@@ -209,10 +209,12 @@ enum sinkhole_feeds_status sinkhole_feeds_rollback(const struct sinkhole_feeds *
     }
     if (status == SINKHOLE_FEEDS_OK || status == SINKHOLE_FEEDS_REFUSED)
         tell(&rollback, visit, arg);
-    if (status == SINKHOLE_FEEDS_OK) {
-        status = from_store(ret_outcome, sinkhole_staged_drop(feeds->store, feed));
-        if (status == SINKHOLE_FEEDS_ABSENT)
-            status = SINKHOLE_FEEDS_OK; /* nothing was staged */
+    if (status == SINKHOLE_FEEDS_OK || status == SINKHOLE_FEEDS_NOTHING) {
+        enum sinkhole_feeds_status dropped =
+            from_store(ret_outcome, sinkhole_staged_drop(feeds->store, feed));
+
+        if (dropped != SINKHOLE_FEEDS_OK && dropped != SINKHOLE_FEEDS_ABSENT) /* nothing staged */
+            status = dropped;
     }
     feed_guard_free(rollback.guard);
     free(rollback.rules);

@@ -266,7 +266,9 @@ enum sinkhole_feeds_status sinkhole_feeds_publish(const struct sinkhole_feeds *f
 /* Undoes publication `generation` of a feed and all later ones (0: the last one alone), as a new
  * generation; drops what is staged, so that it is not published again by mistake. Names that would come
  * back pass today's guards: those refused stay out, and `visit` (may be NULL) gets them, DIFF_REFUSED.
- * REFUSED: they are all that it would change; nothing was changed. */
+ * REFUSED: they are all that it would change; nothing was changed. NOTHING: the feed lists what it did
+ * before that publication already. In the history it is FEED_ROLLBACK_TEXT and the generation. */
+#define FEED_ROLLBACK_TEXT "rollback of generation "
 enum sinkhole_feeds_status sinkhole_feeds_rollback(const struct sinkhole_feeds *feeds,
                                                    const char *feed, uint64_t generation,
                                                    const char *who, sinkhole_diff_fn visit,
