@@ -362,7 +362,7 @@ static int feed_remove(struct cli *cli, int argc, char **argv)
         if (fgets(answer, sizeof answer, stdin) == NULL || (answer[0] != 'y' && answer[0] != 'Y'))
             return cli_fail(CLI_FAILED, "nothing was changed");
     }
-    status = sinkhole_feed_remove(cli->store, argv[1], &generation);
+    status = sinkhole_feed_remove(cli->store, argv[1], cli_progress, cli, &generation);
     if (status != SINKHOLE_STORE_OK)
         return cli_store_fail(cli, status);
     if (cli->json)

@@ -62,6 +62,7 @@ void feed_import_note(void *arg, uint64_t line_no, enum sinkhole_note_reason rea
     struct feed_note *note;
 
     import->counts.notes[reason]++;
+    import->defangs |= reason == SINKHOLE_REASON_BROKEN;
     if (sinkhole_reason_class(reason) == SINKHOLE_NOTE_REVIEW && reason != SINKHOLE_REASON_URL_PATH)
         keep_beside(import, &import->counts.review, "name", text, len);
     if (sinkhole_reason_class(reason) == SINKHOLE_NOTE_DIRT && import->last_dirty_line != line_no) {
@@ -165,7 +166,7 @@ static void on_item(void *arg, uint64_t line_no, const struct feed_token *token)
 {
     struct sinkhole_import *import = arg;
 
-    if (token->kind == FEED_NAME || token->kind == FEED_URL)
+    if (token->kind != FEED_EMAIL) /* a contact's, hidden from collectors, says nothing */
         import->defangs |= token->defanged;
     switch (token->kind) {
     case FEED_NAME:

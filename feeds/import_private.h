@@ -48,7 +48,7 @@ struct sinkhole_import {
     struct feed_plain_mention *held; /* text, SINKHOLE_UNDEFANGED_AUTO */
     size_t held_count, held_room;
     struct feed_text_store held_text;
-    bool defangs;                  /* the text has a defanged name or URL */
+    bool defangs;                  /* the text has a defanged name, URL or address */
     sinkhole_progress_fn progress; /* while sorting; may be NULL */
     void *progress_arg;
     uint64_t last_dirty_line;

@@ -7,6 +7,8 @@
 #include "store/change.h"
 #include "store/list_json.h"
 
+#define PROGRESS_EVERY 65536
+
 /* Prose only: no generation, nobody waits for it. */
 static enum sinkhole_store_status put_prose(struct sinkhole_store *store,
                                             const struct sinkhole_feed *feed)
@@ -94,6 +96,9 @@ struct removal {
     struct sinkhole_change *change;
     uint8_t *ours; /* bit of each rule id up to `most` */
     uint32_t most;
+    sinkhole_progress_fn progress; /* may be NULL */
+    void *arg;
+    uint64_t lines, total; /* looked at */
 };
 
 static bool note_ours(void *arg, const struct sinkhole_batch *batch)
@@ -114,15 +119,18 @@ static enum sinkhole_store_status remove_ours(void *arg, const char *key, size_t
 {
     struct removal *removal = arg;
 
+    if (++removal->lines % PROGRESS_EVERY == 0 && removal->progress != NULL)
+        removal->progress(removal->arg, "Removing", removal->lines, removal->total + 1);
     if (id > removal->most || !(removal->ours[id / 8] & (1u << (id % 8))))
         return SINKHOLE_STORE_OK;
     return sinkhole_change_remove(removal->change, key, key_len, id);
 }
 
 /* Fills the change with the removal of every line of the feed's rules. */
-static enum sinkhole_store_status collect_removal(struct sinkhole_change *change)
+static enum sinkhole_store_status collect_removal(struct sinkhole_change *change,
+                                                  sinkhole_progress_fn progress, void *arg)
 {
-    struct removal removal = {.change = change};
+    struct removal removal = {.change = change, .progress = progress, .arg = arg};
     struct sinkhole_store *store = change->store;
     struct sinkhole_list_view view;
     enum sinkhole_store_status status;
@@ -139,7 +147,10 @@ static enum sinkhole_store_status collect_removal(struct sinkhole_change *change
     if (status != SINKHOLE_STORE_OK)
         goto out;
     change->generation = view.root.head.generation;
+    removal.total = view.root.head.entries;
     status = sinkhole_list_stream(store, &view, NULL, remove_ours, &removal);
+    if (progress != NULL)
+        progress(arg, "Removing", removal.lines, removal.lines);
     sinkhole_list_view_done(&view);
 out:
     free(removal.ours);
@@ -147,6 +158,7 @@ out:
 }
 
 enum sinkhole_store_status sinkhole_feed_remove(struct sinkhole_store *store, const char *name,
+                                                sinkhole_progress_fn progress, void *arg,
                                                 uint64_t *ret_generation)
 {
     struct sinkhole_change *change;
@@ -160,9 +172,9 @@ enum sinkhole_store_status sinkhole_feed_remove(struct sinkhole_store *store, co
     change = sinkhole_change_make(store, name, SINKHOLE_CHANGE_REMOVE);
     if (change == NULL)
         return sinkhole_store_no_memory(store);
-    status = collect_removal(change);
+    status = collect_removal(change, progress, arg);
     if (status == SINKHOLE_STORE_OK)
-        status = sinkhole_change_run(change, NULL, NULL, ret_generation);
+        status = sinkhole_change_run(change, progress, arg, ret_generation);
     sinkhole_change_free(change);
     return status;
 }

@@ -67,7 +67,7 @@ static enum sinkhole_store_status write_chunk(struct writer *writer)
         status = settle_row(writer, WINDOW);
     snapshot->chunks++;
     if (writer->progress != NULL)
-        writer->progress(writer->arg, "writing the list", snapshot->entries, writer->expected);
+        writer->progress(writer->arg, "Writing", snapshot->entries, writer->expected);
     return status;
 }
 

@@ -179,6 +179,7 @@ enum sinkhole_store_status sinkhole_staged_drop(struct sinkhole_store *store, co
 
 /* Feed removal: all its lines go in one generation, then its metadata. */
 enum sinkhole_store_status sinkhole_feed_remove(struct sinkhole_store *store, const char *name,
+                                                sinkhole_progress_fn progress, void *arg,
                                                 uint64_t *ret_generation);
 
 #endif

@@ -40,7 +40,7 @@ enum sinkhole_url_policy {
 
 /* What a name means that a text writes plainly, without [.] and the like. */
 enum sinkhole_undefanged {
-    SINKHOLE_UNDEFANGED_AUTO,   /* for review when the text defangs a name or URL, else listed */
+    SINKHOLE_UNDEFANGED_AUTO,   /* for review when the text defangs any name, URL or address, else listed */
     SINKHOLE_UNDEFANGED_TAKE,   /* listed */
     SINKHOLE_UNDEFANGED_REVIEW, /* kept beside the batch, not enforced; named among the notes */
 };
@@ -82,7 +82,7 @@ enum sinkhole_note_class {
     X(FILE_NAME, REVIEW, "file-name", "a file's name that would also be a domain: defang it, or list it by hand") \
     X(SOFTWARE, REVIEW, "software", "a product's name that would also be a domain")                \
     X(UNDEFANGED, REVIEW, "undefanged", "written without defanging (--undefanged review)")         \
-    X(PLAIN_MENTION, REVIEW, "plain-mention", "written plainly in a letter that defangs its names (--undefanged take lists it)") \
+    X(PLAIN_MENTION, REVIEW, "plain-mention", "written plainly in a letter that defangs its names or addresses (--undefanged take lists it)") \
     X(UNKNOWN_TLD, IGNORED, "unknown-tld", "its last label is no top-level domain: a file or an abbreviation") \
     X(EMAIL, IGNORED, "email", "an e-mail address: its domain is not an indicator by itself")      \
     X(PATH, IGNORED, "path", "a file's path or a registry key")                                    \

@@ -317,7 +317,7 @@ static void test_what_stands_beside_is_kept_for_good(void **state)
     assert_int_equal(redis_integer(&redis, "EVAL %s 0",
                                    "return #redis.call('keys','sinkhole:{bl}:staged:letters*')"),
                      2);
-    assert_store(feeds.store, sinkhole_feed_remove(feeds.store, "letters", &removed),
+    assert_store(feeds.store, sinkhole_feed_remove(feeds.store, "letters", NULL, NULL, &removed),
                  SINKHOLE_STORE_OK);
     assert_int_equal(redis_integer(&redis, "EVAL %s 0",
                                    "return #redis.call('keys','sinkhole:{bl}:staged:letters*')"),
