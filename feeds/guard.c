@@ -123,6 +123,10 @@ static bool add_file(struct key_set *set, const char *path, char ret_bad[256])
             good = false;
         }
     }
+    if (good && ferror(file)) { /* a folder opens, and reads as nothing */
+        snprintf(ret_bad, 256, "%.180s: %s", path, strerror(errno));
+        good = false;
+    }
     fclose(file);
     return good;
 }
@@ -162,7 +166,8 @@ struct feed_guard *feed_guard_new(const struct sinkhole_settings *settings,
         good = add_file(&guard->zones, settings->guard_protected_file, ret_bad);
     gethostname(host, sizeof host - 1);
     good = good && add_own(&guard->hosts, host) && add_own(&guard->hosts, settings->redis_host) &&
-           add_own(&guard->hosts, settings->resolver_name);
+           add_own(&guard->hosts, settings->resolver_name) &&
+           add_own(&guard->hosts, settings->resolver_canary);
     if (!good) {
         feed_guard_free(guard);
         return NULL;

@@ -77,7 +77,7 @@ enum sinkhole_note_class {
     X(PROTECTED_PARENT, REFUSED, "protected-parent", "lies above a protected zone")                \
     X(PROTECTED_BELOW, REFUSED, "protected-below", "below a protected zone names are listed exactly only: --scope exact") \
     X(PROTECTED_MENTION, REFUSED, "protected-mention", "mentioned in the text without defanging, in a protected zone: the sender's own?") \
-    X(OWN_HOST, REFUSED, "own-host", "would cut off a host that this installation needs")          \
+    X(OWN_HOST, REFUSED, "own-host", "would cut off a host that this installation needs, or its canary") \
     X(URL_PATH, REVIEW, "url", "a URL with a path: its host may serve others too (--urls host lists it)") \
     X(FILE_NAME, REVIEW, "file-name", "a file's name that would also be a domain: defang it, or list it by hand") \
     X(SOFTWARE, REVIEW, "software", "a product's name that would also be a domain")                \

@@ -57,6 +57,8 @@ static void test_guard(void **state)
         {"own host", "redis.home.example", EXACT, false, SINKHOLE_REASON_OWN_HOST},
         {"above the own host", "home.example", SUBTREE, false, SINKHOLE_REASON_OWN_HOST},
         {"above the own host, exactly", "home.example", EXACT, false, OK},
+        {"the canary", "canary.sinkhole.example", EXACT, false, SINKHOLE_REASON_OWN_HOST},
+        {"above the canary", "sinkhole.example", SUBTREE, false, SINKHOLE_REASON_OWN_HOST},
         {"beside the own host", "evil.home.example", SUBTREE, false, OK},
     };
     char bad[256];
@@ -377,6 +379,9 @@ static void test_protected_file(void **state)
     unlink(path);
     assert_null(feed_guard_new(settings, suffixes, bad));
     assert_non_null(strstr(bad, "No such file"));
+    settings->guard_protected_file = "/tmp"; /* opens, and reads as nothing */
+    assert_null(feed_guard_new(settings, suffixes, bad));
+    assert_non_null(strstr(bad, "directory"));
     settings->guard_protected_file = kept;
 }
 

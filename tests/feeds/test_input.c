@@ -93,6 +93,7 @@ static void test_encodings_and_line_ends(void **state)
         {"one longer", IN("0123456789abcdefg\nx"), FEED_INPUT_OK, "1:0123456789abcdef!|2:x|"},
         {"longer, at the end", IN("0123456789abcdefghij"), FEED_INPUT_OK, "1:0123456789abcdef!|"},
         {"web page", IN("\n  <!DOCTYPE html>\n<html>"), FEED_INPUT_HTML, "1:|"},
+        {"web page behind a comment", IN("<!-- 502 -->\n<html>\na.vn"), FEED_INPUT_HTML, ""},
         {"web page without doctype", IN("<html lang=vi>\na.vn"), FEED_INPUT_HTML, ""},
         {"a tag later is a line", IN("a.vn\n<html>"), FEED_INPUT_OK, "1:a.vn|2:<html>|"},
         {"zero octet", IN("a.vn\n\0\n"), FEED_INPUT_BINARY, NULL},

@@ -560,7 +560,7 @@ int main(void)
     redis.settings.guard_most_names = 1000;
     redis.settings.guard_most_bytes_mb = 1;
     redis.settings.guard_protected_file = redis.settings.redis_host = redis.settings.resolver_name =
-        "";
+        redis.settings.resolver_canary = "";
     feeds.suffixes = sinkhole_suffixes_open(DATA_DIR "/public_suffix_list.dat");
     feeds.settings = &redis.settings;
     feeds.store = sinkhole_store_new(&redis.settings);
