@@ -176,3 +176,40 @@ enum sinkhole_feeds_status sinkhole_beside_read(const struct sinkhole_feeds *fee
     free(identities.items);
     return status;
 }
+
+static bool keep_last(void *arg, const char *import)
+{
+    char *last = arg;
+
+    memset(last, 0, 40);
+    strncpy(last, import, 39);
+    return true;
+}
+
+static bool any_head(void *arg, const struct sinkhole_staged *import)
+{
+    (void)arg;
+    (void)import;
+    return true;
+}
+
+enum sinkhole_feeds_status feed_beside_is_old(const struct sinkhole_feeds *feeds, const char *feed,
+                                              const struct feed_text_store *lines, bool *ret_old,
+                                              struct sinkhole_feeds_outcome *outcome)
+{
+    struct feed_text_store there = {0};
+    enum sinkhole_feeds_status status;
+    char last[40] = "";
+
+    *ret_old = false;
+    outcome->store = sinkhole_beside_list(feeds->store, feed, keep_last, last);
+    if (outcome->store != SINKHOLE_STORE_OK)
+        return SINKHOLE_FEEDS_STORE;
+    if (last[0] == '\0')
+        return SINKHOLE_FEEDS_OK;
+    status = read_one(feeds, feed, last, any_head, feed_beside_keep, &there, outcome);
+    if (status == SINKHOLE_FEEDS_OK)
+        *ret_old = there.used == lines->used && memcmp(there.text, lines->text, lines->used) == 0;
+    free(there.text);
+    return status == SINKHOLE_FEEDS_STORE ? status : SINKHOLE_FEEDS_OK;
+}

@@ -13,5 +13,9 @@ bool feed_beside_keep(void *lines, const char *line, size_t len);
 enum sinkhole_feeds_status feed_beside_pack(const struct sinkhole_staged *import,
                                             const struct feed_text_store *lines, void **ret_data,
                                             size_t *ret_len);
+/* Does it say what the feed's last import kept, word for word? */
+enum sinkhole_feeds_status feed_beside_is_old(const struct sinkhole_feeds *feeds, const char *feed,
+                                              const struct feed_text_store *lines, bool *ret_old,
+                                              struct sinkhole_feeds_outcome *outcome);
 
 #endif

@@ -208,6 +208,26 @@ enum sinkhole_feeds_status sinkhole_feeds_diff(const struct sinkhole_feeds *feed
     return status;
 }
 
+/* An import that changes no name; said again word for word (a list fetched every hour), it is no
+ * news. */
+static enum sinkhole_feeds_status keep_alone(const struct feed_plan *plan,
+                                             const struct feed_text_store *beside,
+                                             struct sinkhole_feeds_outcome *outcome)
+{
+    enum sinkhole_feeds_status status;
+    bool old;
+
+    status = feed_beside_is_old(plan->feeds, plan->feed, beside, &old, outcome);
+    if (status != SINKHOLE_FEEDS_OK)
+        return status;
+    outcome->store = SINKHOLE_STORE_OK;
+    if (!old)
+        outcome->store =
+            sinkhole_beside_put(plan->feeds->store, plan->feed, plan->attributes->import,
+                                plan->beside, plan->beside_len);
+    return outcome->store == SINKHOLE_STORE_OK ? SINKHOLE_FEEDS_NOTHING : SINKHOLE_FEEDS_STORE;
+}
+
 /* Publishes; what is kept beside goes with it, or alone when no name changes. */
 static enum sinkhole_feeds_status publish_with_beside(struct feed_plan *plan,
                                                       const struct sinkhole_staged *staged,
@@ -228,12 +248,8 @@ static enum sinkhole_feeds_status publish_with_beside(struct feed_plan *plan,
     plan->describe = describe;
     plan->beside = data;
     status = feed_plan_publish(plan, outcome);
-    if (status == SINKHOLE_FEEDS_NOTHING && data != NULL) {
-        outcome->store = sinkhole_beside_put(plan->feeds->store, plan->feed,
-                                             staged->attributes.import, data, plan->beside_len);
-        if (outcome->store != SINKHOLE_STORE_OK)
-            status = SINKHOLE_FEEDS_STORE;
-    }
+    if (status == SINKHOLE_FEEDS_NOTHING && data != NULL)
+        status = keep_alone(plan, beside, outcome);
     free(data);
     return status;
 }

@@ -294,6 +294,10 @@ static void test_what_stands_beside_is_kept_for_good(void **state)
     second = stage_for("letters", "one.example\n2001:db8::1\n");
     expect(sinkhole_feeds_publish(&feeds, "letters", NULL, &outcome), SINKHOLE_FEEDS_NOTHING,
            "no name changes");
+    sinkhole_clock_set(3000);
+    stage_for("letters", "one.example\n2001:db8::1\n");
+    expect(sinkhole_feeds_publish(&feeds, "letters", NULL, &outcome), SINKHOLE_FEEDS_NOTHING,
+           "nothing new beside either");
     stage_for("letters", "one.example\n");
     expect(sinkhole_feeds_publish(&feeds, "letters", NULL, &outcome), SINKHOLE_FEEDS_NOTHING,
            "nothing beside");
