@@ -81,6 +81,12 @@ enum sinkhole_taint {
 /* Where alias chains are followed, no further than this many records. */
 #define SINKHOLE_CHAIN_MAX 16
 
+/* Class ANY is answered from class IN. */
+static inline bool sinkhole_class_is_ours(uint16_t qclass)
+{
+    return qclass == SINKHOLE_CLASS_IN || qclass == SINKHOLE_CLASS_ANY;
+}
+
 struct sinkhole_glue *sinkhole_glue_of(const struct module_qstate *qstate, int id);
 
 /*

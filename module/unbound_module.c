@@ -285,12 +285,11 @@ static void query_new(struct module_qstate *qstate, int id, struct sinkhole_glue
     const struct mesh_state *state = qstate->mesh_info;
     bool prefetch = is_prefetch(qstate);
     struct sinkhole_verdict verdict;
-    uint16_t qclass = qstate->qinfo.qclass;
 
     qstate->ext_state[id] = module_wait_module;
     if ((state->reply_list == NULL && !prefetch) || state->super_set.count > 0)
         return;
-    if (qclass != SINKHOLE_CLASS_IN && qclass != SINKHOLE_CLASS_ANY)
+    if (!sinkhole_class_is_ours(qstate->qinfo.qclass))
         return;
     unsigned swaps = sinkhole_engine_swaps(glue->engine);
     const struct sinkhole_view *view = sinkhole_worker_enter(glue->engine, worker);
@@ -315,7 +314,7 @@ static void query_new(struct module_qstate *qstate, int id, struct sinkhole_glue
             note->verdict = verdict;
     } else if (sinkhole_kind_is_stop(kind) && prefetch) {
         msg_cache_remove(qstate->env, qstate->qinfo.qname, qstate->qinfo.qname_len,
-                         qstate->qinfo.qtype, qclass, qstate->query_flags);
+                         qstate->qinfo.qtype, qstate->qinfo.qclass, qstate->query_flags);
         sinkhole_worker_count(worker, SINKHOLE_COUNT_PREFETCHED);
         qstate->no_cache_store = 1;
         qstate->ext_state[id] = module_finished;
@@ -355,7 +354,7 @@ static void query_done(struct module_qstate *qstate, int id, struct sinkhole_glu
     struct sinkhole_verdict verdict;
 
     qstate->ext_state[id] = module_finished;
-    if (qstate->qinfo.qclass != SINKHOLE_CLASS_IN)
+    if (!sinkhole_class_is_ours(qstate->qinfo.qclass))
         return;
     const struct reply_info *rep = qstate->return_msg == NULL ? NULL : qstate->return_msg->rep;
     if (sinkhole_unlisted_is(qstate, id, sinkhole_engine_swaps(glue->engine)) &&

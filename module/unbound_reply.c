@@ -89,7 +89,7 @@ __attribute__((noinline)) static void real_reply_check(struct sinkhole_glue *glu
     int64_t now_s = reply->now->tv_sec;
     enum sinkhole_kind kind;
 
-    if (worker == NULL || reply->qinfo->qclass != LDNS_RR_CLASS_IN ||
+    if (worker == NULL || !sinkhole_class_is_ours(reply->qinfo->qclass) ||
         !sinkhole_wire_lower(reply->qinfo->qname, reply->qinfo->qname_len, message.wire))
         return;
     const struct sinkhole_view *view = sinkhole_worker_enter(glue->engine, worker);

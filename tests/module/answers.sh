@@ -93,6 +93,10 @@ ask www.good.net
 check "no EDE for others" says_not 'EDE'
 ask -c ANY evil.com
 check "class ANY is refused" says 'status: REFUSED'
+for round in first cached; do
+    ask -c ANY alias1.good.net
+    check "class ANY, an alias of a listed name, $round" says 'status: REFUSED'
+done
 ask -c HS evil.com
 check "other classes go on untouched" says_not '192.0.2.53'
 LAST=$(dig +time=1 +tries=1 -p "$PORT" @127.0.0.1 drop.com 2>&1)
