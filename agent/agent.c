@@ -129,9 +129,12 @@ static void agent_fill_ship(struct agent *agent, struct agent_status *status)
 static void agent_fill(void *arg, struct agent_status *status)
 {
     struct agent *agent = arg;
+    char host[80] = "";
 
+    gethostname(host, sizeof(host) - 1);
     agent_status_put(status, "version", "%s", PACKAGE_VERSION);
     agent_status_put(status, "pid", "%ld", (long)getpid());
+    agent_status_put(status, "teller", "%s process %ld", host, (long)getpid());
     agent_status_put(status, "started_ms", "%" PRId64, agent->started_ms);
     agent_status_put(status, "updated_ms", "%" PRId64, sinkhole_now_ms());
     agent_status_put(status, "redis", "%s", agent->away_ms == 0 ? "ready" : "away");

@@ -19,8 +19,8 @@
 #include "sinkhole/clock.h"
 
 #define TICK_MS 20
-#define RETIRE_EVERY 5u /* ticks */
-#define OPEN_EVERY 50u  /* ticks between looks for a journal */
+#define RETIRE_EVERY 5u     /* ticks */
+#define OPEN_EVERY 50u      /* ticks between looks for a journal */
 #define IDENTITY_EVERY 100u /* ticks between looks whether it is still the same */
 #define TRIM_EVERY_S 30
 #define PAUSE_RETRY_MS 500
@@ -203,7 +203,8 @@ static void on_queued(void *arg, enum sinkhole_store_status status, const redisR
     ship_note_error(lane->ship, reply);
 }
 
-/* Class of the batch's outcome. Entries that were there already count as stored. */
+/* Class of the batch's outcome. Entries that were there already count as stored: on a connection
+ * that asked for the last ID they can be only another agent's. */
 static enum sinkhole_store_status
 batch_outcome(struct ship_lane *lane, enum sinkhole_store_status status, const redisReply *reply)
 {
@@ -233,9 +234,9 @@ batch_outcome(struct ship_lane *lane, enum sinkhole_store_status status, const r
     }
     if (duplicates > 0) {
         lane->ship->stats.duplicates += duplicates;
-        ship_event(lane->ship, SINKHOLE_WARNING, "hits-refused",
-                   "Redis refused %" PRIu64 " hits of lane %u as stored already: does another "
-                   "agent ship under this resolver's name?",
+        ship_event(lane->ship, SINKHOLE_ALARM, "hits-refused",
+                   "Redis refused %" PRIu64 " hits of lane %u as stored already (the journal's "
+                   "archive has them): does another agent ship under this resolver's name?",
                    duplicates, lane->number);
     }
     return SINKHOLE_STORE_OK;

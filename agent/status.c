@@ -17,6 +17,8 @@
 
 #define EVERY_S 2
 #define SOON_MS 100
+#define STRANGER_SURE 3 /* times another's state was found before it is said */
+#define STRANGER_MOST 6
 
 struct status_field {
     char name[32];
@@ -25,13 +27,15 @@ struct status_field {
 
 struct agent_status {
     const char *dir, *resolver;
-    const struct agent_alarms *alarms;
+    struct agent_alarms *alarms;
     void (*fill)(void *arg, struct agent_status *status);
     void *arg;
     struct agent_redis *redis;
     struct event *tick, *soon;
     bool sending;     /* the last one is not yet answered */
     bool refused;     /* by Redis, said already */
+    bool told;        /* what stands in Redis ought to be ours */
+    unsigned strange; /* rises when it is not, and falls */
     bool file_failed; /* said already */
     struct status_field fields[AGENT_STATUS_FIELDS];
     size_t count;
@@ -91,9 +95,43 @@ static void status_on_told(void *arg, enum sinkhole_store_status code, const red
     struct agent_status *status = arg;
 
     status->sending = false;
+    status->told |= reply != NULL && code == SINKHOLE_STORE_OK;
     if (reply != NULL && code != SINKHOLE_STORE_OK && !status->refused)
         agent_log(AGENT_WARNING, "Redis refuses this resolver's state: %s", reply->str);
     status->refused = reply != NULL && code != SINKHOLE_STORE_OK;
+}
+
+/* Who tells it: "HOST process PID". */
+static const char *status_teller(const struct agent_status *status)
+{
+    for (size_t i = 0; i < status->count; i++)
+        if (strcmp(status->fields[i].name, "teller") == 0)
+            return status->fields[i].value;
+    return "";
+}
+
+/* What stood there before ours. A cloned machine has its twin's name: each would ship its hits into
+ * the other's stream, where they are refused as stored already. */
+static void status_on_found(void *arg, enum sinkhole_store_status code, const redisReply *reply)
+{
+    struct agent_status *status = arg;
+
+    if (code != SINKHOLE_STORE_OK || reply == NULL || reply->type != REDIS_REPLY_ARRAY ||
+        reply->elements != 1 || reply->element[0]->type != REDIS_REPLY_STRING || !status->told)
+        return;
+    if (strcmp(reply->element[0]->str, status_teller(status)) == 0)
+        status->strange -= status->strange > 0;
+    else
+        status->strange += status->strange < STRANGER_MOST;
+    if (status->strange >= STRANGER_SURE)
+        agent_alarm_set(
+            status->alarms, SINKHOLE_ALARM, "name-taken", true,
+            "another agent (%.100s) works under this resolver's name, and hits get lost: "
+            "give each its own resolver.name",
+            reply->element[0]->str);
+    else if (status->strange == 0)
+        agent_alarm_set(status->alarms, SINKHOLE_NOTICE, "name-taken", false,
+                        "no other agent works under this resolver's name any more");
 }
 
 static void status_send(struct agent_status *status)
@@ -120,6 +158,7 @@ static void status_send(struct agent_status *status)
     argv[argc++] = codes;
     for (int i = 0; i < argc; i++)
         argv_len[i] = strlen(argv[i]);
+    agent_redis_send(status->redis, 0, status_on_found, status, "HMGET %s teller", key);
     status->sending =
         agent_redis_send_argv(status->redis, 0, status_on_told, status, argc, argv, argv_len);
     agent_redis_send(status->redis, 0, NULL, NULL, "EXPIRE %s %d", key, AGENT_STATUS_EXPIRY_S);
@@ -166,7 +205,7 @@ void agent_status_attach(struct agent_status *status, struct agent_redis *redis)
 }
 
 struct agent_status *agent_status_new(struct event_base *loop, const char *dir,
-                                      const char *resolver, const struct agent_alarms *alarms,
+                                      const char *resolver, struct agent_alarms *alarms,
                                       void (*fill)(void *arg, struct agent_status *status),
                                       void *arg)
 {

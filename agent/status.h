@@ -2,7 +2,8 @@
 /*
  * What this resolver tells of itself: flat text fields, every two seconds and soon after a change,
  * into Redis (hash sinkhole:resolver:{NAME}, gone after an hour of silence) and into
- * DIR/agent/status.json, which serves while Redis is away.
+ * DIR/agent/status.json, which serves while Redis is away. Says when another agent tells under this
+ * name (condition name-taken).
  *
  * Threads: the event loop's. Memory: AGENT_STATUS_FIELDS fields.
  */
@@ -20,7 +21,7 @@
 struct agent_status; /* opaque */
 /* `fill` puts all fields, each time. NULL: no memory. `dir`, `resolver` and `alarms` outlive it. */
 struct agent_status *agent_status_new(struct event_base *loop, const char *dir,
-                                      const char *resolver, const struct agent_alarms *alarms,
+                                      const char *resolver, struct agent_alarms *alarms,
                                       void (*fill)(void *arg, struct agent_status *status),
                                       void *arg);
 void agent_status_free(struct agent_status *status); /* NULL is fine */

@@ -170,6 +170,31 @@ static void test_digest_flipped(void **state)
     rig_assert_same(rig);
 }
 
+/* A machine that was cloned, with its agent: the same Redis, the same name, its own folder. */
+static void test_twin_is_noticed(void **state)
+{
+    struct rig *rig = *state, twin;
+    char theirs[100], ours[100];
+
+    rig_init(&twin);
+    rig_redis_stop(&twin, SIGTERM);
+    snprintf(theirs, sizeof(theirs), "%s/redis.sock", twin.root);
+    snprintf(ours, sizeof(ours), "%s/redis.sock", rig->root);
+    (void)unlink(theirs);
+    assert_int_equal(symlink(ours, theirs), 0);
+    rig_agent_start(rig);
+    rig_wait_generation(rig, rig_publish(rig, 0, 10, false));
+    assert_int_equal(rig_agent_stop(rig, SIGKILL), 128 + SIGKILL);
+    rig_agent_start(rig); /* finds its own former state: no twin */
+    rig_wait_generation(rig, rig_publish(rig, 10, 10, false));
+    assert_int_equal(rig_alarms(rig, "name-taken"), 0);
+    rig_agent_start(&twin);
+    rig_wait_condition(rig, "name-taken", true);
+    assert_int_equal(rig_agent_stop(&twin, SIGTERM), 0);
+    rig_wait_condition(rig, "name-taken", false);
+    rig_done(&twin);
+}
+
 static void test_list_gone(void **state)
 {
     struct rig *rig = *state;
@@ -537,6 +562,7 @@ int main(int argc, char **argv)
         TEST(test_compaction_is_followed),
         TEST(test_log_lost),
         TEST(test_digest_flipped),
+        TEST(test_twin_is_noticed),
         TEST(test_list_gone),
         TEST(test_files_spoilt_while_away),
         TEST(test_head_removed_meanwhile),
