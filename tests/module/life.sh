@@ -27,6 +27,15 @@ unfiltered_some() { [ "$(counter unfiltered)" -gt 0 ]; }
 wait_for 5 unfiltered_some || check "what was counted before the folder came is kept" false
 wait_for 5 reconciled || check "reconciled, the time without journal included" reconciled
 
+check "dynlib stands first: no word of it" bash -c "! grep -q 'put dynlib first' '$WORLD/unbound.log'"
+sed -i 's/module-config: .*/module-config: "validator dynlib iterator"/' "$WORLD/unbound/unbound.conf"
+control reload >/dev/null
+behind() { log_has 'put dynlib first'; }
+wait_for 10 behind || check "behind another module it says so" false
+sed -i 's/module-config: .*/module-config: "dynlib iterator"/' "$WORLD/unbound/unbound.conf"
+control reload >/dev/null
+wait_for 10 sinkholed back.evil.com || die "not in force after a reload"
+
 # 2. Damaged heads and bases: the last good index stays; each is counted once.
 damage() { # WHY, then the command that makes $head anew in $head.new
     local refused why=$1; shift
