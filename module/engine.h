@@ -61,7 +61,7 @@ typedef bool (*sinkhole_judge_fn)(void *arg, const uint8_t *wire, size_t len);
 /* What the engine needs of the resolver. Called from the engine's thread only. */
 struct sinkhole_host {
     void *arg;
-    void (*log)(enum sinkhole_log_level level, const char *text);
+    void (*log)(void *arg, enum sinkhole_log_level level, const char *text);
     /* sinkhole_engine_watching has become non-zero (returns when the workers look), or zero. */
     void (*watch)(void *arg, bool on);
     /* False while the resolver's cache must not be touched (it is being taken down). */

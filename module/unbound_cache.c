@@ -263,8 +263,6 @@ __attribute__((no_sanitize("thread"))) static bool cache_usable(void *arg)
 
 void sinkhole_cache_host(struct sinkhole_glue *glue)
 {
-    glue->host.arg = glue;
-    glue->host.watch = sinkhole_hook_watch;
     glue->host.cache_usable = cache_usable;
     glue->host.name_remove = name_remove;
     glue->host.message_remove = message_remove;

@@ -27,6 +27,7 @@
 #include "sldns/rrdef.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 
 #include "module/answer.h"
 #include "module/engine.h"
@@ -43,8 +44,21 @@ struct sinkhole_hook {
     struct ub_event *event;
     int fd;
     bool asked;          /* the worker has tried to join */
+    bool alone;          /* the callback is the only one in its list: it may be taken off */
     _Atomic bool joined; /* it can be woken */
     _Atomic bool hung;   /* the callback is in its list */
+};
+
+#define SINKHOLE_LINES 16
+
+/* What the engine's thread has to say, until a worker says it; behind the lock. */
+struct sinkhole_lines {
+    pthread_mutex_t lock;
+    unsigned count;
+    struct {
+        enum sinkhole_log_level level;
+        char text[512];
+    } line[SINKHOLE_LINES];
 };
 
 /* One loaded module. */
@@ -56,6 +70,8 @@ struct sinkhole_glue {
     int id;
     _Atomic(struct daemon *) daemon; /* known from the first query on */
     struct inplace_cb *cache_node;   /* the callback's element; NULL: it always hangs */
+    pthread_t starter;               /* who called init */
+    struct sinkhole_lines lines;
     struct sinkhole_hook hooks[SINKHOLE_LANES_MAX];
 };
 
@@ -145,12 +161,10 @@ bool sinkhole_rrset_is_alias(const struct ub_packed_rrset_key *rrset);
 void sinkhole_cache_host(struct sinkhole_glue *glue);
 
 /* --- unbound_hook.c --- */
-/* After the callbacks were registered. */
+/* After the callbacks were registered; fills the host's functions for them and for the log. */
 void sinkhole_hook_init(struct sinkhole_glue *glue, const struct module_env *env);
 /* In the worker, at its first query. */
 void sinkhole_hook_join(struct sinkhole_hook *hook, struct module_env *env);
-/* The host's function: cached replies have to be looked up from now on, or no longer. */
-void sinkhole_hook_watch(void *glue, bool on);
 /* After the workers and the engine's thread have ended. */
 void sinkhole_hook_done(struct sinkhole_glue *glue);
 

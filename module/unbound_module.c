@@ -97,21 +97,6 @@ static bool abi_accepts(void)
     return false;
 }
 
-static void log_line(enum sinkhole_log_level level, const char *text)
-{
-    switch (level) {
-    case SINKHOLE_LOG_ERROR:
-        log_err("sinkhole: %s", text);
-        break;
-    case SINKHOLE_LOG_WARNING:
-        log_warn("sinkhole: %s", text);
-        break;
-    default:
-        verbose(VERB_OPS, "sinkhole: %s", text);
-        break;
-    }
-}
-
 static uint64_t journal_max_bytes(void)
 {
     const char *text = getenv("SINKHOLE_JOURNAL_MAX_MB");
@@ -156,7 +141,6 @@ int init(struct module_env *env, int id)
     glue->id = id;
     glue->msg_cache = env->msg_cache;
     glue->rrset_cache = env->rrset_cache;
-    glue->host.log = log_line;
     sinkhole_cache_host(glue);
     int threads = env->cfg->num_threads > 0 ? env->cfg->num_threads : 1;
     if (threads > SINKHOLE_LANES_MAX)

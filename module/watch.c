@@ -34,7 +34,7 @@ say(const struct sinkhole_engine *engine, enum sinkhole_log_level level, const c
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    engine->host->log(level, text);
+    engine->host->log(engine->host->arg, level, text);
 }
 
 static void count(struct sinkhole_engine *engine, enum sinkhole_counter counter, uint64_t n)
