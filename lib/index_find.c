@@ -203,6 +203,7 @@ bool sinkhole_index_find(const struct sinkhole_index *index, const uint8_t *wire
     struct suffix suffixes[SUFFIXES_MAX];
     size_t count = suffixes_hash(index, wire, wire_len, suffixes);
     struct sinkhole_match best = {.rule = NULL};
+    bool near = false;
 
     for (size_t i = 0; i < count; i++) {
         struct sinkhole_match match;
@@ -210,6 +211,7 @@ bool sinkhole_index_find(const struct sinkhole_index *index, const uint8_t *wire
         if (!(has_base && table_may_have(&index->base, suffixes[i].hash)) &&
             !(has_delta && table_may_have(&index->delta, suffixes[i].hash)))
             continue;
+        near = true;
         if (!suffix_decide(index, wire, wire_len, &suffixes[i], now_s, &match))
             continue;
         if (best.rule == NULL || match.action == SINKHOLE_ACTION_ALLOW)
@@ -218,5 +220,6 @@ bool sinkhole_index_find(const struct sinkhole_index *index, const uint8_t *wire
             break;
     }
     *ret_match = best;
+    ret_match->near = near;
     return best.rule != NULL && best.action != SINKHOLE_ACTION_ALLOW;
 }

@@ -61,6 +61,7 @@ enum sinkhole_kind sinkhole_decide(const struct sinkhole_index *index, uint64_t 
     struct sinkhole_match match;
     bool found = sinkhole_index_find(index, wire, len, now_s, &match);
 
+    ret_verdict->near = match.near;
     if (!found && match.rule == NULL)
         return SINKHOLE_PASS;
     enum sinkhole_kind kind = sinkhole_kind_of(&match, found);

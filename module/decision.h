@@ -33,6 +33,7 @@ struct sinkhole_verdict {
     uint8_t action; /* enum sinkhole_action, effective */
     uint8_t flags;  /* enum sinkhole_hit_flags: CHAIN */
     bool exact;     /* the entry covers the name alone */
+    bool near;      /* PASS: false when no ancestor of the name has an entry either */
     bool has_v4, has_v6;
     uint8_t v4[4], v6[16];
     uint8_t indicator_len; /* wire length of the listed name */
@@ -44,7 +45,7 @@ struct sinkhole_verdict {
 enum sinkhole_kind sinkhole_kind_of(const struct sinkhole_match *match, bool found);
 
 /* Asks the index for a lower-cased wire name; *ret_verdict is complete for MONITOR, BLOCK and DROP
- * and untouched otherwise. */
+ * and but for `near` (PASS) and `until` (EXEMPT) untouched otherwise. */
 enum sinkhole_kind sinkhole_decide(const struct sinkhole_index *index, uint64_t generation,
                                    const uint8_t *wire, size_t len, int64_t now_s,
                                    struct sinkhole_verdict *ret_verdict);

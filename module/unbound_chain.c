@@ -14,6 +14,7 @@ enum sinkhole_kind sinkhole_name_decide(const struct sinkhole_view *view, const 
 {
     uint8_t wire[SINKHOLE_NAME_WIRE_MAX];
 
+    ret_verdict->near = true;
     if (!sinkhole_wire_lower(name, len, wire))
         return SINKHOLE_PASS;
     return sinkhole_decide(view->index, view->info.generation, wire, len, now_s, ret_verdict);

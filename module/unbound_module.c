@@ -285,7 +285,8 @@ static void query_new(struct module_qstate *qstate, int id, struct sinkhole_glue
         view, qstate->qinfo.qname, qstate->qinfo.qname_len, (int64_t)*qstate->env->now, &verdict);
     sinkhole_worker_leave(worker);
     if (kind == SINKHOLE_PASS) {
-        sinkhole_unlisted_set(qstate, id, swaps);
+        if (!verdict.near)
+            sinkhole_unlisted_set(qstate, id, swaps);
     } else if (kind == SINKHOLE_EXEMPT) {
         sinkhole_worker_count(worker, SINKHOLE_COUNT_EXEMPTED);
         struct sinkhole_note *note = verdict.until == 0 ? NULL : sinkhole_note_make(qstate, id);

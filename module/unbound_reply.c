@@ -259,6 +259,17 @@ static unsigned response_taint(const struct sinkhole_view *view, const struct mo
                                                                        : SINKHOLE_TAINT_ALWAYS;
 }
 
+/* Octet by octet: what the iterator asks is made from the asked name. */
+static bool is_at_or_above(const struct query_info *name, const struct query_info *asked)
+{
+    size_t off = 0;
+
+    while (off + name->qname_len < asked->qname_len)
+        off += (size_t)asked->qname[off] + 1;
+    return off + name->qname_len == asked->qname_len &&
+           memcmp(asked->qname + off, name->qname, name->qname_len) == 0;
+}
+
 /* Called before the iterator stores the response: what holds a listed name is not stored, or other
  * workers would answer from it before moddone comes round. */
 static int on_query_response(struct module_qstate *qstate, struct dns_msg *response, int id,
@@ -280,11 +291,9 @@ static int on_query_response(struct module_qstate *qstate, struct dns_msg *respo
         qstate->no_cache_store = 1; /* it would outlive the exception that lets it through */
         return 1;
     }
-    if (!sinkhole_rep_has_alias(response->rep) &&
-        response->qinfo.qname_len == qstate->qinfo.qname_len &&
-        memcmp(response->qinfo.qname, qstate->qinfo.qname, qstate->qinfo.qname_len) == 0 &&
+    if (!sinkhole_rep_has_alias(response->rep) && is_at_or_above(&response->qinfo, &qstate->qinfo) &&
         sinkhole_unlisted_is(qstate, id, sinkhole_engine_swaps(glue->engine)))
-        return 1; /* the asked name itself: known */
+        return 1; /* the asked name, or the ancestor of a minimised query: known */
     struct sinkhole_worker *worker = sinkhole_engine_worker(glue->engine);
     if (worker == NULL)
         return 1;

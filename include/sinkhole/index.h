@@ -70,6 +70,7 @@ struct sinkhole_match {
     uint8_t action;                       /* effective: never INHERIT */
     uint8_t name_off;                     /* the listed name: offset of its first label in the wire form asked */
     bool apex;                            /* the asked name is the listed name itself */
+    bool near;                            /* always set; false: no suffix of the name has any entry */
 };
 
 /*

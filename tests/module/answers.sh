@@ -97,6 +97,9 @@ for round in first cached; do
     ask -c ANY alias1.good.net
     check "class ANY, an alias of a listed name, $round" says 'status: REFUSED'
 done
+ask below.exactad.com
+check "below an exact entry" says 203.0.113.80
+check "what a minimised query asked on the way is not kept" test -z "$(control dump_cache | grep -i '^msg exactad.com')"
 ask -c HS evil.com
 check "other classes go on untouched" says_not '192.0.2.53'
 LAST=$(dig +time=1 +tries=1 -p "$PORT" @127.0.0.1 drop.com 2>&1)
