@@ -25,10 +25,11 @@ struct sinkhole_worker {
     _Atomic uintptr_t owner; /* its pthread_t; 0: nobody's yet */
 };
 
-/* What was last seen of DIR/index/head. */
+/* What was last seen of DIR/index/head, and of the folder, where its base may be replaced. */
 struct sinkhole_head_mark {
     uint64_t dev, ino, size;
     int64_t mtime_ns;
+    int64_t folder_mtime_ns; /* the last: compared apart */
 };
 
 struct sinkhole_engine {

@@ -200,6 +200,18 @@ static void aliases_remove(struct sinkhole_glue *glue, struct slice *slice,
     }
 }
 
+/* Not before the first query, when the cache is empty and Unbound is still being set up. And not
+ * between the workers' end and deinit, when a reload may delete the cache and make another: Unbound
+ * sets the number of its workers to 0 before. Read without a lock, since there is none to take. */
+__attribute__((no_sanitize("thread"))) static bool cache_usable(void *arg)
+{
+    struct sinkhole_glue *glue = arg;
+    const struct daemon *daemon = atomic_load_explicit(&glue->daemon, memory_order_acquire);
+
+    return daemon != NULL && *(const volatile int *)&daemon->num > 0 &&
+           daemon->env->msg_cache == glue->msg_cache;
+}
+
 static unsigned slice_judge(struct sinkhole_glue *glue, struct slice *slice,
                             sinkhole_judge_fn judge, void *judge_arg)
 {
@@ -219,6 +231,8 @@ static unsigned slice_judge(struct sinkhole_glue *glue, struct slice *slice,
         }
         if (!listed)
             continue;
+        if (!cache_usable(glue)) /* the thread may have been held up for long */
+            break;
         aliases_remove(glue, slice, message);
         struct query_info key;
         memset(&key, 0, sizeof(key));
@@ -247,18 +261,6 @@ static bool cache_walk(void *arg, struct sinkhole_walk *walk, sinkhole_judge_fn 
     }
     *ret_removed = slice_judge(glue, &slice, judge, judge_arg);
     return walk->slab < glue->msg_cache->size;
-}
-
-/* Not before the first query, when the cache is empty and Unbound is still being set up. And not
- * between the workers' end and deinit, when a reload may delete the cache and make another: Unbound
- * sets the number of its workers to 0 before. Read without a lock, since there is none to take. */
-__attribute__((no_sanitize("thread"))) static bool cache_usable(void *arg)
-{
-    struct sinkhole_glue *glue = arg;
-    const struct daemon *daemon = atomic_load_explicit(&glue->daemon, memory_order_acquire);
-
-    return daemon != NULL && *(const volatile int *)&daemon->num > 0 &&
-           daemon->env->msg_cache == glue->msg_cache;
 }
 
 void sinkhole_cache_host(struct sinkhole_glue *glue)

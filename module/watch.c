@@ -304,17 +304,24 @@ static void stale_drain(struct sinkhole_engine *engine)
 
 /* --- a new head --- */
 
+static int64_t mtime_ns(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 static bool head_mark(const struct sinkhole_engine *engine, struct sinkhole_head_mark *ret_mark)
 {
     struct stat st;
 
     memset(ret_mark, 0, sizeof(*ret_mark));
+    if (stat(engine->index_dir, &st) == 0)
+        ret_mark->folder_mtime_ns = mtime_ns(&st);
     if (stat(engine->head_path, &st) != 0)
         return false;
     ret_mark->dev = st.st_dev;
     ret_mark->ino = st.st_ino;
     ret_mark->size = (uint64_t)st.st_size;
-    ret_mark->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    ret_mark->mtime_ns = mtime_ns(&st);
     return true;
 }
 
@@ -340,17 +347,19 @@ static void index_refuse(struct sinkhole_engine *engine, enum sinkhole_index_sta
 }
 
 /* Opens the head when it is another one than at the last attempt, or when the attempt failed for a
- * reason that can pass by itself. */
+ * reason that can pass by itself, or its base may be another one by now. */
 static void index_try(struct sinkhole_engine *engine, bool first)
 {
     struct sinkhole_head_mark mark;
     struct sinkhole_index *index = NULL;
     bool there = head_mark(engine, &mark);
-    bool same = !first && memcmp(&mark, &engine->mark, sizeof(mark)) == 0;
+    bool same_folder = mark.folder_mtime_ns == engine->mark.folder_mtime_ns;
+    bool same = !first &&
+                memcmp(&mark, &engine->mark, offsetof(struct sinkhole_head_mark, folder_mtime_ns)) == 0;
     enum sinkhole_index_status last = engine->index_status;
 
     if (same && last != SINKHOLE_INDEX_MISSING && last != SINKHOLE_INDEX_IO &&
-        last != SINKHOLE_INDEX_NO_MEMORY)
+        last != SINKHOLE_INDEX_NO_MEMORY && (last == SINKHOLE_INDEX_OK || same_folder))
         return;
     if (same && !there)
         return;

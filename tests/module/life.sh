@@ -84,6 +84,17 @@ wait_generation 3
 check "picked up when it comes" sinkholed evil.com
 check "also what was cached" sinkholed evil.com +cdflag
 
+# 3b. The head is sound, and its base alone is put right: nobody replaces the head.
+stop TERM "$UNBOUND_PID"
+base=$(ls -t "$SINKHOLE_DIR"/index/base-* | head -n 1)
+cp "$base" "$SINKHOLE_DIR/base.good"
+printf '\377' | dd of="$base" bs=1 seek=$(($(stat -c %s "$base") - 20)) conv=notrunc 2>/dev/null
+unbound_start
+check "with a damaged base it resolves" answers evil.com
+mv "$SINKHOLE_DIR/base.good" "$base"
+wait_for 10 in_force 3 || check "a base that was put right is taken into use" false
+check "and is in force" sinkholed evil.com
+
 # 4. Reload under load, and index swaps.
 rounds=10 swaps=100
 [ -z "${SINKHOLE_LONG:-}" ] || { rounds=100 swaps=1000; }
