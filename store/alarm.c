@@ -124,7 +124,8 @@ enum sinkhole_store_status sinkhole_alarm_list(struct sinkhole_store *store, boo
                                  "SMEMBERS " SINKHOLE_REDIS_ACKNOWLEDGED);
     if (status != SINKHOLE_STORE_OK)
         return status;
-    if (acknowledged->elements > 0)
+    status = sinkhole_store_expect_texts(store, acknowledged, SINKHOLE_REDIS_ACKNOWLEDGED);
+    if (status == SINKHOLE_STORE_OK && acknowledged->elements > 0)
         qsort(acknowledged->element, acknowledged->elements, sizeof(acknowledged->element[0]),
               by_text);
     while (status == SINKHOLE_STORE_OK && more)
@@ -138,18 +139,22 @@ static enum sinkhole_store_status forget_old(struct sinkhole_store *store)
 {
     redisReply *first, *set = NULL;
     enum sinkhole_store_status status;
+    struct sinkhole_alarm alarm;
     uint64_t oldest;
 
     status = sinkhole_store_call(store, SINKHOLE_CALL_AGAIN, &first,
                                  "XRANGE " SINKHOLE_REDIS_ALARMS " - + COUNT 1");
     if (status != SINKHOLE_STORE_OK)
         return status;
-    oldest = first->elements == 0 ? 0 : strtoull(first->element[0]->element[0]->str, NULL, 10);
+    oldest = first->elements > 0 && parse_alarm(first->element[0], &alarm)
+                 ? strtoull(alarm.id, NULL, 10)
+                 : 0;
     freeReplyObject(first);
     status = sinkhole_store_call(store, SINKHOLE_CALL_AGAIN, &set,
                                  "SMEMBERS " SINKHOLE_REDIS_ACKNOWLEDGED);
     if (status != SINKHOLE_STORE_OK)
         return status;
+    status = sinkhole_store_expect_texts(store, set, SINKHOLE_REDIS_ACKNOWLEDGED);
     for (size_t i = 0; status == SINKHOLE_STORE_OK && i < set->elements; i++) {
         if (strtoull(set->element[i]->str, NULL, 10) < oldest)
             status = sinkhole_store_call(store, SINKHOLE_CALL_AGAIN, NULL,
@@ -198,7 +203,8 @@ static enum sinkhole_store_status visit_resolver(struct sinkhole_store *store, c
     status = sinkhole_store_call(store, SINKHOLE_CALL_AGAIN, &reply, "HGETALL %s", key);
     if (status != SINKHOLE_STORE_OK)
         return status;
-    *ret_more = visit(arg, name, "seen_ms", seen_ms);
+    status = sinkhole_store_expect_texts(store, reply, key);
+    *ret_more = status == SINKHOLE_STORE_OK && visit(arg, name, "seen_ms", seen_ms);
     if (*ret_more && reply->elements == 0)
         *ret_more = visit(arg, name, "state", "silent");
     for (size_t i = 0; *ret_more && i + 1 < reply->elements; i += 2)
@@ -219,6 +225,7 @@ enum sinkhole_store_status sinkhole_resolver_list(struct sinkhole_store *store,
                                  "ZRANGE " SINKHOLE_REDIS_RESOLVERS " 0 -1 WITHSCORES");
     if (status != SINKHOLE_STORE_OK)
         return status;
+    status = sinkhole_store_expect_texts(store, reply, SINKHOLE_REDIS_RESOLVERS);
     for (size_t i = 0; status == SINKHOLE_STORE_OK && more && i + 1 < reply->elements; i += 2)
         status = visit_resolver(store, reply->element[i]->str, reply->element[i + 1]->str, visit,
                                 arg, &more);

@@ -86,9 +86,10 @@ enum sinkhole_store_status sinkhole_beside_list(struct sinkhole_store *store, co
     status = sinkhole_store_call(store, SINKHOLE_CALL_AGAIN, &reply, "HKEYS %s", key);
     if (status != SINKHOLE_STORE_OK)
         return status;
-    if (reply->elements > 1)
+    status = sinkhole_store_expect_texts(store, reply, key);
+    if (status == SINKHOLE_STORE_OK && reply->elements > 1)
         qsort(reply->element, reply->elements, sizeof(*reply->element), by_text);
-    for (size_t i = 0; i < reply->elements; i++)
+    for (size_t i = 0; status == SINKHOLE_STORE_OK && i < reply->elements; i++)
         if (is_import(reply->element[i]->str) && !visit(arg, reply->element[i]->str))
             break;
     freeReplyObject(reply);

@@ -566,6 +566,18 @@ enum sinkhole_store_status sinkhole_store_expect(struct sinkhole_store *store,
     return sinkhole_store_fail(store, SINKHOLE_STORE_DAMAGED, "%s is not what it should be", key);
 }
 
+enum sinkhole_store_status sinkhole_store_expect_texts(struct sinkhole_store *store,
+                                                       const redisReply *reply, const char *key)
+{
+    enum sinkhole_store_status status = sinkhole_store_expect(store, reply, REDIS_REPLY_ARRAY, key);
+
+    for (size_t i = 0; status == SINKHOLE_STORE_OK && i < reply->elements; i++)
+        if (reply->element[i]->type != REDIS_REPLY_STRING)
+            status = sinkhole_store_fail(store, SINKHOLE_STORE_DAMAGED,
+                                         "%s is not what it should be", key);
+    return status;
+}
+
 enum sinkhole_store_status sinkhole_store_ping(struct sinkhole_store *store)
 {
     sinkhole_store_begin(store, "ask Redis");

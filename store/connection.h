@@ -77,5 +77,8 @@ void sinkhole_store_back_off(unsigned attempt);
 enum sinkhole_store_status sinkhole_store_expect(struct sinkhole_store *store,
                                                  const redisReply *reply, int type,
                                                  const char *key);
+/* Texts in an array, or DAMAGED: a nil or a number has no text to read. */
+enum sinkhole_store_status sinkhole_store_expect_texts(struct sinkhole_store *store,
+                                                       const redisReply *reply, const char *key);
 
 #endif

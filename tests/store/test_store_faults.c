@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sinkhole/clock.h"
@@ -257,7 +260,7 @@ static void write_password(const char *password, mode_t mode)
 
 /* As doc/redis.md has them. */
 #define READER                                                                                     \
-    "%%R~sinkhole:{bl}:* -@all +hgetall +hget +hkeys +get +xrange +xrevrange +zrevrangebylex "      \
+    "%%R~sinkhole:{bl}:* -@all +hgetall +hget +hkeys +get +xrange +xrevrange +zrevrangebylex "     \
     "+zrange +ping +select"
 #define PUBLISHER                                                                                  \
     "~sinkhole:{bl}:* -@all +hgetall +hget +hkeys +hset +hdel +hincrby +get +set +setnx +incr "    \
@@ -457,6 +460,83 @@ static void errors_have_their_class(void **state)
     }
 }
 
+/* Something that listens where Redis should, and gives every command the same answer. */
+static pid_t answer_always(const char *path, const char *answer)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    char octets[4096];
+    pid_t pid;
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", path);
+    unlink(path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    pid = fork();
+    while (pid == 0) {
+        int client = accept(fd, NULL, NULL);
+
+        while (read(client, octets, sizeof(octets)) > 0)
+            if (write(client, answer, strlen(answer)) < 0)
+                break;
+        close(client);
+    }
+    close(fd);
+    return pid;
+}
+
+static bool go_on_alarm(void *arg, const struct sinkhole_alarm *alarm)
+{
+    (void)arg, (void)alarm;
+    return true;
+}
+
+static bool go_on_field(void *arg, const char *resolver, const char *field, const char *value)
+{
+    (void)arg, (void)resolver, (void)field, (void)value;
+    return true;
+}
+
+static bool go_on_import(void *arg, const char *import)
+{
+    (void)arg, (void)import;
+    return true;
+}
+
+static void what_is_no_text_is_not_read_as_one(void **state)
+{
+    static const char *const answers[] = {
+        "*4\r\n$1\r\na\r\n:5\r\n*1\r\n$-1\r\n$0\r\n\r\n",
+        "*2\r\n$-1\r\n$-1\r\n",
+        ":7\r\n",
+        "+OK\r\n",
+    };
+    struct sinkhole_settings settings = redis.settings;
+    char path[200];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s.other", redis.settings.redis_socket);
+    settings.redis_socket = path;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        pid_t pid = answer_always(path, answers[i]);
+        struct sinkhole_store *other = sinkhole_store_new(&settings);
+
+        enum sinkhole_store_status got[] = {
+            sinkhole_alarm_list(other, true, go_on_alarm, NULL),
+            sinkhole_resolver_list(other, go_on_field, NULL),
+            sinkhole_beside_list(other, "ais", go_on_import, NULL),
+        };
+
+        sinkhole_store_free(other);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        for (size_t n = 0; n < sizeof(got) / sizeof(got[0]); n++)
+            if (got[n] != SINKHOLE_STORE_DAMAGED)
+                fail_msg("answer %zu, call %zu: %d", i, n, (int)got[n]);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +552,7 @@ int main(void)
         T(a_silent_redis_costs_the_time_out_once),
         T(new_chunks_that_redis_drops_are_missed_in_time),
         T(a_redis_started_again_is_found_again),
+        cmocka_unit_test(what_is_no_text_is_not_read_as_one),
         cmocka_unit_test(errors_have_their_class),
     };
     int failed;
