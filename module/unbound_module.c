@@ -127,6 +127,19 @@ static void order_check(const struct module_env *env)
                 order);
 }
 
+/* Threads that will run. With so-reuseport a reload takes none away, whatever the configuration says.
+ * The daemon is found by its allocator, which it hands to its modules. */
+static int threads_count(const struct module_env *env)
+{
+    const void *at = (const char *)env->alloc - offsetof(struct daemon, superalloc);
+    const struct daemon *daemon = at;
+    int threads = env->cfg->num_threads > 0 ? env->cfg->num_threads : 1;
+
+    if (daemon->env == env && daemon->reuseport && (int)daemon->num_ports > threads)
+        threads = (int)daemon->num_ports;
+    return threads;
+}
+
 int init(struct module_env *env, int id)
 {
     if (!abi_accepts())
@@ -142,7 +155,7 @@ int init(struct module_env *env, int id)
     glue->msg_cache = env->msg_cache;
     glue->rrset_cache = env->rrset_cache;
     sinkhole_cache_host(glue);
-    int threads = env->cfg->num_threads > 0 ? env->cfg->num_threads : 1;
+    int threads = threads_count(env);
     if (threads > SINKHOLE_LANES_MAX)
         log_err("sinkhole: num-threads is %d: queries of threads beyond the %dth are NOT filtered",
                 threads, SINKHOLE_LANES_MAX);

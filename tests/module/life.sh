@@ -36,6 +36,24 @@ sed -i 's/module-config: .*/module-config: "dynlib iterator"/' "$WORLD/unbound/u
 control reload >/dev/null
 wait_for 10 sinkholed back.evil.com || die "not in force after a reload"
 
+# 1b. With so-reuseport a reload with fewer threads goes on with all of them: each filters.
+stop TERM "$UNBOUND_PID"
+sed -i 's/num-threads: .*/num-threads: 4/' "$WORLD/unbound/unbound.conf"
+unbound_start
+sed -i 's/num-threads: .*/num-threads: 1/' "$WORLD/unbound/unbound.conf"
+starts=$(counter starts)
+control reload >/dev/null
+started_more() { [ "$(counter starts)" -gt "$starts" ]; }
+wait_for 10 started_more || die "no reload"
+for i in $(seq 40); do
+    check "each of the threads that stay filters ($i)" sinkholed "t$i.evil.com"
+done
+check "and has a lane" test "$(counter lanes)" = 4
+sed -i 's/num-threads: .*/num-threads: 2/' "$WORLD/unbound/unbound.conf"
+stop TERM "$UNBOUND_PID"
+unbound_start
+wait_for 10 sinkholed back2.evil.com || die "not in force after a start"
+
 # 2. Damaged heads and bases: the last good index stays; each is counted once.
 damage() { # WHY, then the command that makes $head anew in $head.new
     local refused why=$1; shift
