@@ -136,9 +136,14 @@ static int report_outcome(struct cli *cli, const struct sinkhole_name *name, con
     char text[SINKHOLE_NAME_TEXT_MAX];
     struct listing listing;
 
+    sinkhole_name_to_text(name, text, sizeof text);
+    if (status == SINKHOLE_FEEDS_ABSENT)
+        return cli_fail(CLI_ABSENT, "%s: no such exception; allow --list shows them", text);
+    if (status == SINKHOLE_FEEDS_REFUSED)
+        return cli_fail(CLI_REFUSED, "no exception for %s: %s; nothing was changed", text,
+                        sinkhole_reason_sentence(outcome->reason));
     if (status != SINKHOLE_FEEDS_OK && status != SINKHOLE_FEEDS_NOTHING)
         return feed_fail(cli, SINKHOLE_ALLOW_FEED, status, outcome);
-    sinkhole_name_to_text(name, text, sizeof text);
     if (cli->json) {
         cli_print_json(json_pack("{s:s, s:b, s:I}", "name", text, "changed",
                                  status == SINKHOLE_FEEDS_OK, "generation",
@@ -166,12 +171,16 @@ static int put(struct cli *cli, const struct sinkhole_feeds *feeds,
                                            .reference = words->reference};
     struct sinkhole_feeds_outcome outcome;
     enum sinkhole_feeds_status status;
+    struct sinkhole_batch fits;
     char who[64];
     int scope = SINKHOLE_SCOPE_SUBTREE;
 
     if (words->reason == NULL || words->reason[strspn(words->reason, " \t")] == '\0')
         return cli_fail(CLI_USAGE,
                         "--reason is missing: who reads it in a year must understand it");
+    if (!feed_take_text("reason", words->reason, fits.remark, sizeof fits.remark) ||
+        !feed_take_text("reference", words->reference, fits.reference, sizeof fits.reference))
+        return CLI_USAGE;
     if (words->until == NULL)
         return cli_fail(CLI_USAGE, "--until is missing: 30d, 2027-01-31, or never");
     if (!take_until(words->until, sinkhole_now_ms(), &exception.until))
@@ -219,7 +228,8 @@ int cmd_allow(struct cli *cli, int argc, char **argv)
             "once and on\n"
             "every resolver. It ends by itself. A second one for the same name replaces the "
             "first.\n"
-            "Exit code: 0 done, 4 refused (the root, a top-level domain), 5 no such exception.",
+            "Exit code: 0 done, 4 refused (the root, a top-level domain, all of a public suffix), "
+            "5 no such exception.",
         .examples =
             "  sinkholectl allow cdn.example --reason 'false positive, ticket 12' --until 30d\n"
             "  sinkholectl allow cdn.example --remove\n"

@@ -73,6 +73,7 @@ bool cli_when(const char *text, int64_t now_ms, int64_t *ret_ms)
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         struct tm tm = {.tm_isdst = -1};
         const char *rest = strptime(text, forms[i], &tm);
+        const int day = tm.tm_mday;
         time_t seconds;
         int minutes;
         bool local;
@@ -82,7 +83,7 @@ bool cli_when(const char *text, int64_t now_ms, int64_t *ret_ms)
         if (rest == NULL || !zone(rest, &minutes, &local))
             continue;
         seconds = local ? mktime(&tm) : timegm(&tm) - (time_t)minutes * 60;
-        if (seconds < 0)
+        if (seconds < 0 || tm.tm_mday != day) /* 31 February */
             return false;
         *ret_ms = (int64_t)seconds * 1000;
         return true;

@@ -321,6 +321,26 @@ static enum sinkhole_feeds_status exception_change(const struct sinkhole_feeds *
     return status;
 }
 
+/* An exception for all of com.vn would take every list off it; a zone that is protected may be one.
+ */
+static enum sinkhole_feeds_status not_too_wide(const struct sinkhole_feeds *feeds,
+                                               const struct sinkhole_exception *exception,
+                                               struct sinkhole_feeds_outcome *outcome)
+{
+    struct feed_guard *guard;
+    struct sinkhole_key key;
+
+    if (exception->scope == SINKHOLE_SCOPE_EXACT || !sinkhole_key_from_name(&exception->name, &key))
+        return SINKHOLE_FEEDS_OK;
+    guard = feed_guard_new(feeds->settings, feeds->suffixes, outcome->bad);
+    if (guard == NULL)
+        return outcome->bad[0] == '\0' ? SINKHOLE_FEEDS_NO_MEMORY : SINKHOLE_FEEDS_GUARD;
+    outcome->reason = feed_guard_check(guard, &exception->name, &key, exception->scope, true);
+    feed_guard_free(guard);
+    return outcome->reason == SINKHOLE_REASON_ICANN_SUFFIX ? SINKHOLE_FEEDS_REFUSED
+                                                           : SINKHOLE_FEEDS_OK;
+}
+
 enum sinkhole_feeds_status sinkhole_exception_put(const struct sinkhole_feeds *feeds,
                                                   const struct sinkhole_exception *exception,
                                                   struct sinkhole_feeds_outcome *ret_outcome)
@@ -333,6 +353,9 @@ enum sinkhole_feeds_status sinkhole_exception_put(const struct sinkhole_feeds *f
     memset(ret_outcome, 0, sizeof *ret_outcome);
     if (exception->reason == NULL || exception->reason[0] == '\0')
         return SINKHOLE_FEEDS_INVALID;
+    status = not_too_wide(feeds, exception, ret_outcome);
+    if (status != SINKHOLE_FEEDS_OK)
+        return status;
     status = from_store(ret_outcome, make_allow_feed(feeds));
     if (status != SINKHOLE_FEEDS_OK)
         return status;

@@ -285,7 +285,8 @@ struct sinkhole_exception {
     const char *who;    /* the process's own user */
     const char *reference; /* a letter; may be NULL */
 };
-/* Adds it, or replaces the name's own. REFUSED: the root and top-level domains. */
+/* Adds it, or replaces the name's own. REFUSED (outcome.reason): the root,
+ * top-level domains; public suffixes unless exactly or protected. */
 enum sinkhole_feeds_status sinkhole_exception_put(const struct sinkhole_feeds *feeds,
                                                   const struct sinkhole_exception *exception,
                                                   struct sinkhole_feeds_outcome *ret_outcome);

@@ -79,12 +79,17 @@ expect "exception as JSON" 0 $'"listed":true,"sinkholed":false\n"answer":null,"e
 expect "allow without a reason" 2 "--reason is missing" "$ctl" allow evil.example --until 3d
 expect "allow without an end" 2 "--until is missing" "$ctl" allow evil.example --reason x
 expect "allow until a time that is over" 2 "a time to come" "$ctl" allow evil.example --reason x --until 2020-01-01
-expect "allow a top-level domain" 4 "" "$ctl" allow vn --reason x --until 3d
+expect "allow a day that there is not" 2 "a time to come" "$ctl" allow evil.example --reason x --until 2027-02-31
+expect "a reason longer than what is kept" 2 "--reason: longer than 127" \
+    "$ctl" allow evil.example --reason "$(printf %200s x)" --until 3d
+expect "a reason that is no UTF-8" 2 "--reason: it is not UTF-8" "$ctl" allow evil.example --reason $'\xff' --until 3d
+expect "allow all of a public suffix" 4 "com.vn: a public suffix" "$ctl" allow com.vn --reason x --until 3d
+expect "allow a top-level domain" 4 "vn: a top-level domain is never listed" "$ctl" allow vn --reason x --until 3d
 expect "allow" 0 "only.example: let through, generation 7" "$ctl" allow only.example --reason 'false alarm' --until 30d
 expect "allowed" 0 $'an exception lets it through\nreason     false alarm' "$ctl" why only.example
 expect "allow longer replaces it" 0 "generation 8" "$ctl" allow only.example --reason 'false alarm' --until 40d
 expect "exceptions" 0 $'only.example\ngone.evil.example\nexpired;' "$ctl" allow --list
-expect "no such exception" 5 "" "$ctl" allow evil.example --remove
+expect "no such exception" 5 "evil.example: no such exception" "$ctl" allow evil.example --remove
 expect "taken back" 0 "taken back, generation" "$ctl" allow 'only[.]example' --remove
 expect "in force again" 0 "only.example is sinkholed" "$ctl" why only.example
 expect "an exception for what nobody lists" 0 "No list blocks that name itself." "$ctl" allow fine.example --reason y --until never

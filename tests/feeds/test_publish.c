@@ -96,6 +96,16 @@ static void test_an_exception_comes_changes_and_goes(void **state)
     assert_int_equal(count, 0);
 }
 
+/* "": nothing. */
+static void protect(const char *zone)
+{
+    static char text[64], *items[] = {text};
+
+    snprintf(text, sizeof(text), "%s", zone);
+    redis.settings.guard_protected.items = items;
+    redis.settings.guard_protected.count = zone[0] != '\0';
+}
+
 static void test_what_no_exception_covers(void **state)
 {
     static const struct {
@@ -104,17 +114,20 @@ static void test_what_no_exception_covers(void **state)
     } cases[] = {
         {"the root", ".", SINKHOLE_FEEDS_REFUSED},
         {"a top-level domain", "vn", SINKHOLE_FEEDS_REFUSED},
+        {"a public suffix", "com.vn", SINKHOLE_FEEDS_REFUSED},
         {"a protected zone may be", "gov.vn", SINKHOLE_FEEDS_OK},
     };
     struct sinkhole_feeds_outcome outcome;
     struct sinkhole_exception exception;
 
     (void)state;
+    protect("gov.vn");
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         exception = exception_of(cases[i].name);
         expect(sinkhole_exception_put(&feeds, &exception, &outcome), cases[i].expected,
                cases[i].why);
     }
+    protect("");
     exception = exception_of("a.example");
     exception.reason = "";
     expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_INVALID,
@@ -367,16 +380,6 @@ static void test_damaged_beside_is_said(void **state)
 
 /* --- rollback past today's guards --- */
 
-/* "": nothing. */
-static void protect(const char *zone)
-{
-    static char text[64], *items[] = {text};
-
-    snprintf(text, sizeof(text), "%s", zone);
-    redis.settings.guard_protected.items = items;
-    redis.settings.guard_protected.count = zone[0] != '\0';
-}
-
 static void keep_refused(void *arg, enum sinkhole_difference difference, const char *key,
                          size_t key_len, enum sinkhole_scope scope,
                          enum sinkhole_note_reason reason)
@@ -473,11 +476,11 @@ static void test_exceptions_come_back_past_no_guard(void **state)
     struct sinkhole_feeds_outcome outcome;
 
     (void)state;
+    protect("gov.vn");
     sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome);
     expect(sinkhole_exception_put(&feeds, &exception, &outcome), SINKHOLE_FEEDS_OK, "put");
     expect(sinkhole_exception_remove(&feeds, &exception.name, "an", &outcome), SINKHOLE_FEEDS_OK,
            "remove");
-    protect("gov.vn");
     expect(sinkhole_feeds_rollback(&feeds, SINKHOLE_ALLOW_FEED, 0, "an", NULL, NULL, &outcome),
            SINKHOLE_FEEDS_OK, "rollback");
     protect("");
