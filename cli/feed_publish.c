@@ -28,7 +28,8 @@ static void show_difference(void *arg, enum sinkhole_difference kind, const char
     static const char signs[] = {'+', '-', '~', '!'};
     struct difference *difference = arg;
     struct sinkhole_name name;
-    char text[SINKHOLE_NAME_TEXT_MAX];
+    char text[SINKHOLE_NAME_TEXT_MAX], shown[SINKHOLE_NAME_TEXT_MAX];
+    bool same;
 
     if (++difference->seen > SHOWN && !difference->all)
         return;
@@ -44,12 +45,15 @@ static void show_difference(void *arg, enum sinkhole_difference kind, const char
                       kind == SINKHOLE_DIFF_REFUSED ? sinkhole_reason_word(reason) : NULL));
         return;
     }
-    sinkhole_text_display(&name, text, sizeof text);
-    printf("%s%c %s%s  (%s)%s%s\n",
+    sinkhole_name_to_text(&name, text, sizeof text);
+    sinkhole_text_display(&name, shown, sizeof shown);
+    same = strcmp(text, shown) == 0; /* else it may look like another name: both are told */
+    printf("%s%c %s%s%s%s%s  (%s)%s%s\n",
            cli_paint(difference->cli, kind == SINKHOLE_DIFF_ADDED     ? CLI_GOOD
                                       : kind == SINKHOLE_DIFF_CHANGED ? CLI_PLAIN
                                                                       : CLI_BAD),
-           signs[kind], text, cli_paint(difference->cli, CLI_PLAIN), feed_scope_words[scope],
+           signs[kind], text, same ? "" : " (", same ? "" : shown, same ? "" : ")",
+           cli_paint(difference->cli, CLI_PLAIN), feed_scope_words[scope],
            kind == SINKHOLE_DIFF_REFUSED ? ": " : "",
            kind == SINKHOLE_DIFF_REFUSED ? sinkhole_reason_sentence(reason) : "");
 }

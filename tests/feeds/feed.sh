@@ -160,6 +160,9 @@ sed -i '$d' "$dir/conf.yaml"
 expect "the exceptions' feed is not turned into a list" 2 "nothing to set" \
     bash -c "'$ctl' allow a.example --reason -h --until 1d && '$ctl' feed set allow --kind block"
 expect "an argument that looks like a call for help" 2 "--client --help: expected" "$ctl" hits --client --help
+printf 'p\xd0\xb0ypal.com\n' >"$dir/alike"
+expect "a name that looks like another" 0 "Staged" "$ctl" feed import list "$dir/alike"
+expect "is told as it is asked for, too" 0 $'+ xn--pypal-4ve.com (p\xd0\xb0ypal.com)' "$ctl" feed diff list
 expect "one letter" 2 "no option -x;" "$ctl" feed list -xy
 expect "a word of the wrong encoding" 2 "--remark: it is not UTF-8" \
     "$ctl" feed import list "$dir/list" --remark $'\xff'
