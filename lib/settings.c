@@ -202,6 +202,11 @@ static bool fill_computed(struct sinkhole_settings *settings)
 {
     char host[NAME_MAX_RESOLVER + 1] = "";
 
+    if (settings->redis_host[0] != '\0') { /* who names a host means it */
+        free((char *)settings->redis_socket);
+        if (!copy_text("", &settings->redis_socket))
+            return false;
+    }
     if (settings->resolver_name[0] == '\0') {
         gethostname(host, sizeof host - 1);
         for (char *at = host; *at != '\0'; at++)

@@ -138,7 +138,7 @@ static void test_defaults(void **state)
 static void test_values(void **state)
 {
     struct sinkhole_settings *settings =
-        load("redis: {socket: \"\", host: \"::1\", port: 7000}\n"
+        load("redis: {host: \"::1\", port: 7000}\n"
              "resolver: {name: hn-1.example, directory: /x}\n"
              "answer: {ipv4: 192.0.2.1, ipv6: \"2001:db8::1\", action: nodata, ttl_s: 0}\n"
              "guard: {protected: [thủđô.vn], protected_file: }\n"
