@@ -274,7 +274,6 @@ part_publish() {
     awk -v n="$CACHED" 'BEGIN { for (i = 0; i < n; i++) printf "f%d.full%d.org\n", i, i % 1000 }' > "$RING/fill.txt"
     "$FLOOD" --port "$PORT" --names "$RING/fill.txt" --clients 8 --window 32 --queries "$CACHED" --seconds 600 > "$RING/fill.json"
     row "messages cached meanwhile" "$(field answered < "$RING/fill.json")" messages "" - - -
-    "$FLOOD" --port "$PORT" --names "$RING/fill.txt" --clients 4 --window 64 --rate 2000 --random --seconds 30 > "$RING/base.json"
     "$FLOOD" --port "$PORT" --names "$RING/fill.txt" --clients 4 --window 64 --rate 2000 --random --seconds 300 > "$RING/during.json" &
     local load=$!
     "$TRIAL" --config "$RING/sinkhole.yaml" --port "$PORT" --ask "own%u.first.org" --trials 200 > "$RING/trial.json" 2>> "$RING/trial.err"
@@ -292,7 +291,9 @@ changes_compared() {
     local start
     ctl feed add changes > /dev/null
     awk 'BEGIN { for (i = 0; i < 10000; i++) printf "c%d.changes.org\n", i }' > "$RING/changes.txt"
-    "$FLOOD" --port "$PORT" --names "$RING/fill.txt" --clients 4 --window 64 --rate 5000 --random --seconds 10 > "$RING/during.json" &
+    # The same load alone and during the change.
+    "$FLOOD" --port "$PORT" --names "$RING/fill.txt" --clients 4 --window 64 --rate 5000 --random --seconds 6 > "$RING/base.json"
+    "$FLOOD" --port "$PORT" --names "$RING/fill.txt" --clients 4 --window 64 --rate 5000 --random --seconds 6 > "$RING/during.json" &
     local load=$!
     sleep 2
     start=$(date +%s.%N)
