@@ -184,9 +184,10 @@ case_disk_full() {
     check "disk full: the journal drains when Redis is back" drained 60
     local lost sent recorded
     lost=$(counter drops) sent=$(field sinkholed < "$RING/wide.json")
-    recorded=$("$BUILD/tests/ring/audit" --config "$RING/sinkhole.yaml" --ledger "$RING/ledger" --under wide.listed-faults.net --unanswered 10000000 | tee "$RING/audit.json" | field hits)
-    [ $((recorded + lost)) -ge "$sent" ]
-    verdict $? "disk full: answers $sent <= hits $recorded + counted drops $lost"
+    recorded=$("$BUILD/tests/ring/audit" --config "$RING/sinkhole.yaml" --ledger "$RING/ledger" --under .wide.listed-faults.net --unanswered 10000000 | tee "$RING/audit.json" | field hits)
+    # The canary and this test's own questions are among the drops.
+    [ $((recorded + lost)) -ge "$sent" ] && [ $((recorded + lost)) -le $((sent + 100)) ]
+    verdict $? "disk full: answers $sent = hits $recorded + counted drops $lost, but for a few of our own questions"
     stop TERM "$AGENT_PID"; stop TERM "$UNBOUND_PID"
     umount "$SINKHOLE_DIR/journal"; RING_MOUNT=
     ring_unbound; ring_agent
