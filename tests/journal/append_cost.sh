@@ -30,6 +30,7 @@ if command -v strace >/dev/null; then
         wc -l <"$work/calls" >"$work/$count"
     done
     echo "system calls: $(cat "$work/1") for 1 hit, $(cat "$work/20000") for 20000"
-    [ "$(cat "$work/1")" -eq "$(cat "$work/20000")" ] || failed=1
+    # The start's own calls differ by one or two from run to run; a call a hit would be 19,999 more.
+    [ "$(cat "$work/20000")" -lt "$(($(cat "$work/1") + 20))" ] || failed=1
 fi
 exit $failed
