@@ -2,10 +2,10 @@
 /*
  * Ships the hit journal to Redis, each record exactly once.
  *
- * A lane's records go into the lane's stream under the ID (segment + offset)-(sequence), a batch at a
- * time, each batch one MULTI/EXEC: all of it is stored or none, so that no later record can overtake one that
- * was refused. On each connection the stream's last ID says where to go on. The offset belongs to the
- * journal's identity and is chosen once (doc/redis.md, Hits).
+ * A lane's records go into the lane's stream under the ID (segment + offset)-(sequence), a batch at
+ * a time, each batch one MULTI/EXEC: all of it is stored or none, so that no later record can
+ * overtake one that was refused. On each connection the stream's last ID says where to go on. The
+ * offset belongs to the journal's identity and is chosen once (doc/redis.md, Hits).
  *
  * Threads: the event loop's. Memory: one batch a lane under way, at most SHIP_BATCH_BYTES each.
  */
@@ -21,7 +21,8 @@
 
 #define SHIP_BATCH_RECORDS 512u
 #define SHIP_BATCH_BYTES 131072u
-#define SHIP_KEEP_MS 60000 /* acknowledged segments stay this long: a failover may have lost their end */
+/* Acknowledged segments stay this long: a failover may have lost their end. */
+#define SHIP_KEEP_MS 60000
 
 struct sinkhole_ship_events {
     /* Something that happened once. */
@@ -38,7 +39,7 @@ struct sinkhole_ship_stats {
     unsigned lanes;
     uint64_t shipped;       /* records stored since start */
     uint64_t replies;       /* what they stand for, counts added up */
-    uint64_t canary;        /* replies to our own canary, left out since start (again after a resume) */
+    uint64_t canary; /* replies to our own canary, left out since start (again after a resume) */
     uint64_t in_flight;     /* records sent, not yet answered */
     uint64_t backlog;       /* records in the journal, not yet sent */
     uint64_t backlog_bytes;
@@ -54,8 +55,8 @@ struct sinkhole_ship_stats {
 
 struct sinkhole_ship; /* opaque */
 
-/* Starts at once, waits for a journal that is not there yet. `settings` and `loop` outlive it; `dir`
- * is SINKHOLE_DIR. NULL: no memory. */
+/* Starts at once, waits for a journal that is not there yet. `settings` and `loop` outlive it;
+ * `dir` is SINKHOLE_DIR. NULL: no memory. */
 struct sinkhole_ship *sinkhole_ship_new(struct event_base *loop,
                                         const struct sinkhole_settings *settings, const char *dir,
                                         const struct sinkhole_ship_events *events);

@@ -112,7 +112,8 @@ void ship_keep_identity(struct sinkhole_ship *ship)
     ship->drain = drain;
     memcpy(ship->journal, journal, sizeof(journal));
     ship->lanes = 0;
-    ship_event(ship, SINKHOLE_ALARM, "journal-replaced",
-               "%s/journal is another one than before: what the old one held and Redis has not is lost",
-               ship->dir);
+    ship_event(
+        ship, SINKHOLE_ALARM, "journal-replaced",
+        "%s/journal is another one than before: what the old one held and Redis has not is lost",
+        ship->dir);
 }

@@ -30,7 +30,8 @@ void feed_input_init(struct feed_input *input, char *buf, size_t max, feed_line_
 
 static bool looks_like_html(const char *text, size_t len)
 {
-    static const char *const marks[] = {"<!doctype", "<html", "<head", "<body", "<?xml", "<script", "<!--"};
+    static const char *const marks[] = {"<!doctype", "<html",   "<head", "<body",
+                                        "<?xml",     "<script", "<!--"};
 
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         size_t mark_len = strlen(marks[i]);

@@ -28,8 +28,8 @@ struct feed_plan {
 /* Compares; counts and generation into the outcome. NOTHING: no difference. */
 enum sinkhole_feeds_status feed_plan_compare(const struct feed_plan *plan,
                                              struct sinkhole_feeds_outcome *outcome);
-/* Is the failure one that another try may not meet: somebody else published in between, or the list was
- * replaced while it was read? */
+/* Is the failure one that another try may not meet: somebody else published in between, or the list
+ * was replaced while it was read? */
 bool feed_plan_again(struct sinkhole_store *store, enum sinkhole_store_status status);
 /* Compares and publishes, again when somebody else was faster (three times). */
 enum sinkhole_feeds_status feed_plan_publish(const struct feed_plan *plan,

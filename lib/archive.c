@@ -110,8 +110,8 @@ static int store(int archive_fd, const char *name, const uint8_t *packed, size_t
     return result;
 }
 
-/* The file's octets in a zeroed buffer of one segment, unpacked when they are packed, and how many there
- * were. NULL: *ret_status. */
+/* The file's octets in a zeroed buffer of one segment, unpacked when they are packed, and how many
+ * there were. NULL: *ret_status. */
 static uint8_t *load(int fd, size_t *ret_len, enum sinkhole_journal_status *ret_status)
 {
     const size_t room = ZSTD_compressBound(SINKHOLE_SEGMENT_BYTES);

@@ -61,8 +61,8 @@ static int shared_offset(const struct sinkhole_name *name, const struct sinkhole
     return (int)off;
 }
 
-/* Into a buffer that holds the longest hit: an address may then be copied whole, what is beyond it is
- * written over. */
+/* Into a buffer that holds the longest hit: an address may then be copied whole, what is beyond it
+ * is written over. */
 static size_t encode_whole(const struct sinkhole_hit *hit, uint8_t buf[SINKHOLE_HIT_ENCODED_MAX])
 {
     const int shared = shared_offset(&hit->qname, &hit->indicator);

@@ -161,12 +161,14 @@ struct segment_record *segment_next(struct segment_cursor *cursor, bool whole, s
     if (record != NULL && record->sequence == cursor->sequence + 1)
         return record;
 
-    const bool torn = atomic_load_explicit(&segment_record_at(cursor->base, cursor->position)->commit,
-                                           memory_order_acquire) != 0;
+    const bool torn =
+        atomic_load_explicit(&segment_record_at(cursor->base, cursor->position)->commit,
+                             memory_order_acquire) != 0;
 
     if (!torn && !whole)
         return NULL; /* simply the end, for now */
-    for (uint32_t at = cursor->position; at <= RECORD_LAST && at < cursor->end; at += RECORD_ALIGN) {
+    for (uint32_t at = cursor->position; at <= RECORD_LAST && at < cursor->end;
+         at += RECORD_ALIGN) {
         /* Most of what is looked through here is zeros. */
         if (atomic_load_explicit(&segment_record_at(cursor->base, at)->commit,
                                  memory_order_relaxed) == 0)

@@ -21,9 +21,10 @@
 #define RECORD_ALIGN 8u
 #define RECORD_CLOSED 0x80000000u
 #define RECORD_COUNT_MAX 0x7fffffffu
-/* Repeats within one such window are one record. Not the full second that a count may stand for: a record
- * leaves when its window is over, half a window after its replies in the middle, and hits are to be in Redis
- * within half a second in the middle (measured: 512 ms with 1,000, 471 with 900). */
+/* Repeats within one such window are one record. Not the full second that a count may stand for: a
+ * record leaves when its window is over, half a window after its replies in the middle, and hits
+ * are to be in Redis within half a second in the middle (measured: 512 ms with 1,000, 471 with
+ * 900). */
 #define RECORD_WINDOW_MS 900
 
 #define HIT_VERSION 1u
@@ -61,8 +62,10 @@ _Static_assert(offsetof(struct segment_header, check) == 48, "segment header");
 _Static_assert(offsetof(struct segment_header, state) == 64, "a cache line of its own");
 
 struct segment_record {
-    _Atomic uint32_t commit; /* length << 16 | (~length & 0xffff); 0: not there. Written last, release */
-    _Atomic uint32_t count;  /* replies; RECORD_CLOSED: will not change. Writer adds, reader closes */
+    _Atomic uint32_t
+        commit; /* length << 16 | (~length & 0xffff); 0: not there. Written last, release */
+    _Atomic uint32_t
+        count; /* replies; RECORD_CLOSED: will not change. Writer adds, reader closes */
     uint64_t sequence;
     uint64_t check; /* segment_record_check */
     uint8_t hit[];  /* encoded, padded to RECORD_ALIGN */
@@ -73,9 +76,10 @@ _Static_assert(sizeof(struct segment_record) == 24, "record head");
 struct segment_cursor {
     uint8_t *base;     /* SINKHOLE_SEGMENT_BYTES */
     uint64_t seed;     /* segment_seed */
-    uint32_t end;      /* nothing but zeros from here on; SINKHOLE_SEGMENT_BYTES unless known better */
+    uint32_t end; /* nothing but zeros from here on; SINKHOLE_SEGMENT_BYTES unless known better */
     uint32_t position; /* of the next record */
-    uint32_t stuck_at; /* damage met here in a segment still written: not looked at again until sealed */
+    uint32_t
+        stuck_at; /* damage met here in a segment still written: not looked at again until sealed */
     uint64_t sequence; /* of the last record passed */
     uint64_t damaged;  /* records missed so far */
 };
@@ -113,7 +117,8 @@ void segment_header_init(struct segment_header *header, const uint8_t journal[16
 /* Magic, version, flags, size and checksum. */
 bool segment_header_valid(const struct segment_header *header);
 
-/* Ties a record to its place, so that octets of another segment, or chosen by a client, never pass. */
+/* Ties a record to its place, so that octets of another segment, or chosen by a client, never pass.
+ */
 uint64_t segment_seed(const uint8_t journal[16], unsigned lane, uint64_t segment);
 /* `key_hash`: XXH3-64 of the encoded hit from HIT_KEY_OFFSET on. */
 uint64_t segment_record_check(uint64_t seed, uint64_t sequence, const uint8_t *hit, size_t hit_len,
@@ -123,9 +128,9 @@ uint64_t segment_key_hash(const uint8_t *hit, size_t hit_len);
 void segment_cursor_init(struct segment_cursor *cursor, uint8_t *base, const uint8_t journal[16],
                          unsigned lane, uint64_t segment);
 /*
- * The record at the cursor, proved by its checksum, or NULL. `whole`: nobody writes here any more; then a
- * hole is passed over to the next record that proves itself, and what is missing is added to `damaged`.
- * The cursor stays before the record until segment_skip.
+ * The record at the cursor, proved by its checksum, or NULL. `whole`: nobody writes here any more;
+ * then a hole is passed over to the next record that proves itself, and what is missing is added to
+ * `damaged`. The cursor stays before the record until segment_skip.
  */
 struct segment_record *segment_next(struct segment_cursor *cursor, bool whole, size_t *ret_hit_len);
 void segment_skip(struct segment_cursor *cursor, const struct segment_record *record);
@@ -135,7 +140,8 @@ int journal_folder_open(const char *dir, const char *name, bool make);
 /* Reads DIR/journal/id. 0, or -1 (errno; EBADMSG: not 16 octets). */
 int journal_identity_read(int folder_fd, uint8_t ret_journal[16]);
 
-/* archive.c: a compressed copy of FOLDER/NAME as ARCHIVE/NAME.zst, durable when it returns. 0, or -1 (errno). */
+/* archive.c: a compressed copy of FOLDER/NAME as ARCHIVE/NAME.zst, durable when it returns. 0, or
+ * -1 (errno). */
 int archive_segment(int folder_fd, int archive_fd, const char *name);
 
 #endif

@@ -147,12 +147,13 @@ static void lane_unmap(struct drain_lane *lane)
 
 static uint32_t lane_state(const struct drain_lane *lane)
 {
-    return lane->headless ? (uint32_t)SEGMENT_SEALED : atomic_load_explicit(&segment_header_of(lane->cursor.base)->state,
-                                memory_order_acquire);
+    return lane->headless ? (uint32_t)SEGMENT_SEALED
+                          : atomic_load_explicit(&segment_header_of(lane->cursor.base)->state,
+                                                 memory_order_acquire);
 }
 
-/* Nothing but zeros where every segment that has a name had its header: the page never reached the disk. The
- * records prove themselves without it. */
+/* Nothing but zeros where every segment that has a name had its header: the page never reached the
+ * disk. The records prove themselves without it. */
 static bool header_lost(const struct segment_header *header)
 {
     static const struct segment_header zeros;
@@ -251,8 +252,8 @@ static void drain_scan(struct sinkhole_drain *drain, bool force)
     }
 }
 
-/* Maps the next segment. A folder read after a segment was seen in use shows all that were made before it, so
- * that none is passed over. */
+/* Maps the next segment. A folder read after a segment was seen in use shows all that were made
+ * before it, so that none is passed over. */
 static bool lane_open_next(struct sinkhole_drain *drain, unsigned number)
 {
     struct drain_lane *lane = &drain->lane[number];
@@ -362,8 +363,8 @@ void sinkhole_drain_seek(struct sinkhole_drain *drain, unsigned number, uint64_t
     lane->skip_sequence = sequence;
 }
 
-/* Closes the record's count when its window is over, or so far ahead that the clock must have been set
- * back. Returns the count, 0 while it is still open. */
+/* Closes the record's count when its window is over, or so far ahead that the clock must have been
+ * set back. Returns the count, 0 while it is still open. */
 static uint32_t record_close(struct segment_record *record, int64_t time_ms, int64_t now_ms)
 {
     const int64_t window = time_ms / RECORD_WINDOW_MS, now = now_ms / RECORD_WINDOW_MS;
@@ -530,7 +531,8 @@ static int64_t cursor_time(const struct drain_lane *lane)
     return time_ms;
 }
 
-void sinkhole_drain_backlog(const struct sinkhole_drain *drain, struct sinkhole_backlog *ret_backlog)
+void sinkhole_drain_backlog(const struct sinkhole_drain *drain,
+                            struct sinkhole_backlog *ret_backlog)
 {
     struct sinkhole_backlog backlog = {0};
 

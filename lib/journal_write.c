@@ -2,12 +2,12 @@
 /*
  * The journal's writing side: lanes, appending, and the tending of segments.
  *
- * A lane's own thread takes prepared segments from a small ring and leaves sealed ones on a list; the
- * tending thread fills the one and empties the other, so that appending needs neither lock nor
+ * A lane's own thread takes prepared segments from a small ring and leaves sealed ones on a list;
+ * the tending thread fills the one and empties the other, so that appending needs neither lock nor
  * system call.
  *
- * Threads: struct sinkhole_lane groups its fields by who writes them. Memory: a lane has at most one
- * active and SPARES prepared segments mapped, besides sealed ones until the next tend.
+ * Threads: struct sinkhole_lane groups its fields by who writes them. Memory: a lane has at most
+ * one active and SPARES prepared segments mapped, besides sealed ones until the next tend.
  */
 #include "config.h" /* SEEK_DATA */
 
@@ -253,7 +253,7 @@ uint64_t sinkhole_lane_recorded(const struct sinkhole_lane *lane)
     return atomic_load_explicit(&lane->recorded, memory_order_relaxed);
 }
 
-/* --- tending ------------------------------------------------------------------------------------ */
+/* --- tending --------------------------------------------------------------------------------- */
 
 static enum sinkhole_journal_status status_of_errno(void)
 {
@@ -289,8 +289,8 @@ static int folder_each(struct sinkhole_journal *journal, segment_visit_fn visit)
     return found;
 }
 
-/* Makes and maps the file with its room reserved. It gets its name last, so that a reader never meets one
- * without header. NULL with errno, and no file is left. */
+/* Makes and maps the file with its room reserved. It gets its name last, so that a reader never
+ * meets one without header. NULL with errno, and no file is left. */
 static uint8_t *segment_file_make(const struct sinkhole_journal *journal, const char *name,
                                   unsigned lane, uint64_t number)
 {
@@ -389,7 +389,7 @@ enum sinkhole_journal_status sinkhole_journal_tend(struct sinkhole_journal *jour
     return status;
 }
 
-/* --- opening and closing ------------------------------------------------------------------------ */
+/* --- opening and closing --------------------------------------------------------------------- */
 
 static bool all_zeros(const uint8_t *base, size_t from, size_t to)
 {
@@ -418,8 +418,8 @@ static bool segment_empty(int fd, const uint8_t *base)
                      SINKHOLE_SEGMENT_BYTES);
 }
 
-/* Seals what a dead writer left, and removes what it had only prepared. A header that was lost with the
- * power is made again from the file's name: the records prove themselves. */
+/* Seals what a dead writer left, and removes what it had only prepared. A header that was lost with
+ * the power is made again from the file's name: the records prove themselves. */
 static void segment_inherit(struct sinkhole_journal *journal, const char *name, unsigned lane,
                             uint64_t number)
 {

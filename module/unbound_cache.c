@@ -98,8 +98,8 @@ static bool slice_add_name(struct slice *slice, const uint8_t *name, size_t len)
     return true;
 }
 
-/* The id is set to zero under the rrset's lock when it leaves the cache; Unbound writes that zero once
- * more after it has let the lock go. */
+/* The id is set to zero under the rrset's lock when it leaves the cache; Unbound writes that zero
+ * once more after it has let the lock go. */
 __attribute__((no_sanitize("thread"))) static rrset_id_type
 rrset_id(const struct ub_packed_rrset_key *rrset)
 {

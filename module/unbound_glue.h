@@ -106,9 +106,9 @@ static inline bool sinkhole_class_is_ours(uint16_t qclass)
 struct sinkhole_glue *sinkhole_glue_of(const struct module_qstate *qstate, int id);
 
 /*
- * minfo[id] holds a pointer to the note, or, for most queries, an odd number: neither the asked name
- * nor an ancestor had any entry when that many views had been published, so that none need be asked
- * for again.
+ * minfo[id] holds a pointer to the note, or, for most queries, an odd number: neither the asked
+ * name nor an ancestor had any entry when that many views had been published, so that none need be
+ * asked for again.
  */
 static inline struct sinkhole_note *sinkhole_note_of(const struct module_qstate *qstate, int id)
 {

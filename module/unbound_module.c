@@ -115,20 +115,21 @@ static uint64_t journal_max_bytes(void)
     return mb << 20;
 }
 
-/* An answer forged behind the validator is bogus to it; subnetcache and dns64 keep in a store of their
- * own, or in the cache, what a module behind them has judged. */
+/* An answer forged behind the validator is bogus to it; subnetcache and dns64 keep in a store of
+ * their own, or in the cache, what a module behind them has judged. */
 static void order_check(const struct module_env *env)
 {
     const char *order = env->cfg->module_conf == NULL ? "" : env->cfg->module_conf;
 
     if (strncmp(order + strspn(order, " \t"), "dynlib", strlen("dynlib")) != 0)
-        log_err("sinkhole: module-config is \"%s\": put dynlib first, or sinkholed answers turn into "
-                "failures, listed names get through from other modules' stores, and hits are missed",
-                order);
+        log_err(
+            "sinkhole: module-config is \"%s\": put dynlib first, or sinkholed answers turn into "
+            "failures, listed names get through from other modules' stores, and hits are missed",
+            order);
 }
 
-/* Threads that will run. With so-reuseport a reload takes none away, whatever the configuration says.
- * The daemon is found by its allocator, which it hands to its modules. */
+/* Threads that will run. With so-reuseport a reload takes none away, whatever the configuration
+ * says. The daemon is found by its allocator, which it hands to its modules. */
 static int threads_count(const struct module_env *env)
 {
     const void *at = (const char *)env->alloc - offsetof(struct daemon, superalloc);

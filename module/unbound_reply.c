@@ -291,7 +291,8 @@ static int on_query_response(struct module_qstate *qstate, struct dns_msg *respo
         qstate->no_cache_store = 1; /* it would outlive the exception that lets it through */
         return 1;
     }
-    if (!sinkhole_rep_has_alias(response->rep) && is_at_or_above(&response->qinfo, &qstate->qinfo) &&
+    if (!sinkhole_rep_has_alias(response->rep) &&
+        is_at_or_above(&response->qinfo, &qstate->qinfo) &&
         sinkhole_unlisted_is(qstate, id, sinkhole_engine_swaps(glue->engine)))
         return 1; /* the asked name, or the ancestor of a minimised query: known */
     struct sinkhole_worker *worker = sinkhole_engine_worker(glue->engine);

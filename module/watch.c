@@ -66,8 +66,8 @@ static void spares_fold(struct sinkhole_engine *engine)
         row_fold(engine, engine->workers[i].spare_row);
 }
 
-/* A row has one writer: whoever holds the journal's lock. Another Unbound on the same folder counts in
- * memory. */
+/* A row has one writer: whoever holds the journal's lock. Another Unbound on the same folder counts
+ * in memory. */
 static void counters_try(struct sinkhole_engine *engine)
 {
     if (engine->counters != NULL || engine->journal_status == SINKHOLE_JOURNAL_LOCKED)
@@ -354,8 +354,8 @@ static void index_try(struct sinkhole_engine *engine, bool first)
     struct sinkhole_index *index = NULL;
     bool there = head_mark(engine, &mark);
     bool same_folder = mark.folder_mtime_ns == engine->mark.folder_mtime_ns;
-    bool same = !first &&
-                memcmp(&mark, &engine->mark, offsetof(struct sinkhole_head_mark, folder_mtime_ns)) == 0;
+    bool same = !first && memcmp(&mark, &engine->mark,
+                                 offsetof(struct sinkhole_head_mark, folder_mtime_ns)) == 0;
     enum sinkhole_index_status last = engine->index_status;
 
     if (same && last != SINKHOLE_INDEX_MISSING && last != SINKHOLE_INDEX_IO &&

@@ -34,7 +34,7 @@ struct hit_streams {
     size_t count, room;
 };
 
-/* --- which streams ------------------------------------------------------------------------------- */
+/* --- which streams --------------------------------------------------------------------------- */
 
 static enum sinkhole_store_status streams_add(struct sinkhole_store *store,
                                               struct hit_streams *streams, const char *resolver,
@@ -114,7 +114,7 @@ static enum sinkhole_store_status streams_find(struct sinkhole_store *store, con
     return status;
 }
 
-/* --- entries ------------------------------------------------------------------------------------- */
+/* --- entries --------------------------------------------------------------------------------- */
 
 /* An entry [id, [name, value, ...]]; false: none of ours. */
 static bool entry_take(const redisReply *entry, const struct hit_stream *stream,
@@ -181,7 +181,8 @@ static enum sinkhole_store_status stream_seek(struct sinkhole_store *store,
 
     if (since_ms <= SLACK_MS)
         return SINKHOLE_STORE_OK;
-    /* The last segment number from which everything on is late enough, less one: it may be in part. */
+    /* The last segment number from which everything on is late enough, less one: it may be in part.
+     */
     while (low < high) {
         const uint64_t middle = low + (high - low) / 2;
 
@@ -274,7 +275,8 @@ enum sinkhole_store_status sinkhole_hits_read(struct sinkhole_store *store,
     return status;
 }
 
-/* --- following --------------------------------------------------------------------------------------- */
+/* --- following
+ * --------------------------------------------------------------------------------------- */
 
 /* Puts a stream's `id` at its end. */
 static enum sinkhole_store_status stream_to_end(struct sinkhole_store *store,

@@ -141,8 +141,9 @@ enum sinkhole_store_status sinkhole_feed_history(struct sinkhole_store *store, c
                                                  sinkhole_publication_fn visit, void *arg);
 /* Fills an empty change so that publishing it makes the feed's lines what they were just before
  * publication `generation` of its feed, that one and all later ones undone. A rollback is a
- * publication like any other: it can be undone too. `keep`, when not NULL, is asked of each line that
- * would come back; false: it stays out. ABSENT: not in the history, or no longer reversible. */
+ * publication like any other: it can be undone too. `keep`, when not NULL, is asked of each line
+ * that would come back; false: it stays out. ABSENT: not in the history, or no longer reversible.
+ */
 typedef bool (*sinkhole_undo_fn)(void *arg, const char *key, size_t key_len, uint32_t rule_id);
 enum sinkhole_store_status sinkhole_change_undo(struct sinkhole_change *change, uint64_t generation,
                                                 sinkhole_undo_fn keep, void *arg);

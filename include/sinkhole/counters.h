@@ -47,7 +47,8 @@ enum sinkhole_counter {
 #define SINKHOLE_COUNTER_SLOTS 64 /* a row's size in the file, room for more counters */
 
 struct sinkhole_counters; /* opaque */
-/* Opens, or makes, DIR/counters. A file of another size or version is put aside and a new one made. NULL: errno. */
+/* Opens, or makes, DIR/counters. A file of another size or version is put aside and a new one made.
+ * NULL: errno. */
 struct sinkhole_counters *sinkhole_counters_open(const char *dir);
 /* Read-only; NULL: errno. */
 struct sinkhole_counters *sinkhole_counters_open_read(const char *dir);

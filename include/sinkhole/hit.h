@@ -28,10 +28,11 @@ enum sinkhole_client_source {
 };
 /* Which way the reply came. */
 enum sinkhole_hit_flags {
-    SINKHOLE_HIT_FROM_CACHE = 1, /* served from the message cache (monitored, or stale by a moment) */
-    SINKHOLE_HIT_STALE = 2,      /* the client got the real answer: the cache was being cleaned */
-    SINKHOLE_HIT_CHAIN = 4,      /* the listed name is an alias target of the asked one */
-    SINKHOLE_HIT_NO_REPLY = 8,   /* DROP: nothing was sent */
+    SINKHOLE_HIT_FROM_CACHE =
+        1,                     /* served from the message cache (monitored, or stale by a moment) */
+    SINKHOLE_HIT_STALE = 2,    /* the client got the real answer: the cache was being cleaned */
+    SINKHOLE_HIT_CHAIN = 4,    /* the listed name is an alias target of the asked one */
+    SINKHOLE_HIT_NO_REPLY = 8, /* DROP: nothing was sent */
 };
 
 struct sinkhole_hit {
@@ -52,10 +53,11 @@ struct sinkhole_hit {
     struct sinkhole_name indicator; /* listed */
 };
 
-/* The one encoding of a hit, in a journal record and as a stream entry's value (doc/journal-format.md).
- * `count` and the record's identity are not in it: they stand beside it. `buf` of
- * SINKHOLE_HIT_ENCODED_MAX suffices; returns the length, 0 when `size` is too small. The asked and the listed
- * name share their octets when the one ends in the other. Decoding checks everything. */
+/* The one encoding of a hit, in a journal record and as a stream entry's value
+ * (doc/journal-format.md). `count` and the record's identity are not in it: they stand beside it.
+ * `buf` of SINKHOLE_HIT_ENCODED_MAX suffices; returns the length, 0 when `size` is too small. The
+ * asked and the listed name share their octets when the one ends in the other. Decoding checks
+ * everything. */
 #define SINKHOLE_HIT_ENCODED_MAX 640
 size_t sinkhole_hit_encode(const struct sinkhole_hit *hit, uint8_t *buf, size_t size);
 bool sinkhole_hit_decode(const uint8_t *buf, size_t len, struct sinkhole_hit *ret_hit);

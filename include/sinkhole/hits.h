@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Hits in Redis: one stream for each resolver and journal lane, ID = segment-sequence (of the journal), fields
- * as in doc/redis.md. Reading side, for commands and reports; the agent's writing side shares the encoding.
+ * Hits in Redis: one stream for each resolver and journal lane, ID = segment-sequence (of the
+ * journal), fields as in doc/redis.md. Reading side, for commands and reports; the agent's writing
+ * side shares the encoding.
  *
  * Threads: with its store handle. Memory: one page of hits at a time.
  */
@@ -26,13 +27,13 @@ struct sinkhole_hit_query {
     int64_t until_ms;       /* 0: to the end */
 };
 typedef bool (*sinkhole_stored_hit_fn)(void *arg, const struct sinkhole_stored_hit *hit);
-/* All streams, one after the other; within a lane in order. (IDs carry the segment's creation time, not the
- * hit's: since/until are judged by the hit's own time.) */
+/* All streams, one after the other; within a lane in order. (IDs carry the segment's creation time,
+ * not the hit's: since/until are judged by the hit's own time.) */
 enum sinkhole_store_status sinkhole_hits_read(struct sinkhole_store *store,
                                               const struct sinkhole_hit_query *query,
                                               sinkhole_stored_hit_fn visit, void *arg);
-/* New ones as they come; returns OK when `visit` says stop, else an error. `poll_ms` bounds each wait, after which
- * visit(arg, NULL) is called so that the caller can stop. */
+/* New ones as they come; returns OK when `visit` says stop, else an error. `poll_ms` bounds each
+ * wait, after which visit(arg, NULL) is called so that the caller can stop. */
 enum sinkhole_store_status sinkhole_hits_follow(struct sinkhole_store *store, uint64_t poll_ms,
                                                 sinkhole_stored_hit_fn visit, void *arg);
 

@@ -2,10 +2,10 @@
 /*
  * The blocklist index, reader's side: what the module maps and asks for every name.
  *
- * On disk (doc/index-format.md): index/head, replaced by rename at each publication, and index/base-<id>,
- * immutable. The head names its base and carries the rules and policies in force, and the *delta*:
- * names whose complete list of rule ids differs from the base's (an empty list: no longer listed).
- * A look-up asks the delta first, then the base.
+ * On disk (doc/index-format.md): index/head, replaced by rename at each publication, and
+ * index/base-<id>, immutable. The head names its base and carries the rules and policies in force,
+ * and the *delta*: names whose complete list of rule ids differs from the base's (an empty list: no
+ * longer listed). A look-up asks the delta first, then the base.
  *
  * Threads: an open index is immutable; any number of threads may ask it at once. Who closes it sees
  * to it that nobody asks any more. Memory: two read-only maps and one small heap object; a look-up
@@ -68,9 +68,9 @@ struct sinkhole_match {
     const struct sinkhole_rule *rule;     /* in the map: valid while the index is open */
     const struct sinkhole_policy *policy; /* of the rule's feed */
     uint8_t action;                       /* effective: never INHERIT */
-    uint8_t name_off;                     /* the listed name: offset of its first label in the wire form asked */
+    uint8_t name_off; /* the listed name: offset of its first label in the wire form asked */
     bool apex;                            /* the asked name is the listed name itself */
-    bool near;                            /* always set; false: no suffix of the name has any entry */
+    bool near; /* always set; false: no suffix of the name has any entry */
 };
 
 /*
@@ -93,7 +93,8 @@ const struct sinkhole_policy *sinkhole_index_policy(const struct sinkhole_index 
                                                     const struct sinkhole_rule *rule);
 
 /* Walks keys in order; `visit` returns false to stop. WHOLE: delta over base, removed names left
- * out. DELTA: the delta's names only, removed ones with count 0. Returns false on a damaged file. */
+ * out. DELTA: the delta's names only, removed ones with count 0. Returns false on a damaged file.
+ */
 enum sinkhole_index_part { SINKHOLE_INDEX_WHOLE, SINKHOLE_INDEX_DELTA };
 typedef bool (*sinkhole_index_visit_fn)(void *arg, const char *key, size_t key_len,
                                         const uint32_t *ids, size_t count);

@@ -15,12 +15,13 @@
 
 enum sinkhole_build_status {
     SINKHOLE_BUILD_OK = 0,
-    SINKHOLE_BUILD_ORDER,    /* key not above the one before it */
-    SINKHOLE_BUILD_KEY,      /* not a key (name.h), or a top-level domain: never listed */
-    SINKHOLE_BUILD_ENTRIES,  /* none (in a base), more than SINKHOLE_INDEX_ENTRIES_MAX, or not sorted */
-    SINKHOLE_BUILD_FULL,     /* more names than promised */
-    SINKHOLE_BUILD_RULES,    /* a rule's feed is no policy; ids not ascending; an enum out of range */
-    SINKHOLE_BUILD_IO,       /* errno is set; nothing was published */
+    SINKHOLE_BUILD_ORDER,   /* key not above the one before it */
+    SINKHOLE_BUILD_KEY,     /* not a key (name.h), or a top-level domain: never listed */
+    SINKHOLE_BUILD_ENTRIES, /* none (in a base), more than SINKHOLE_INDEX_ENTRIES_MAX, or not sorted
+                             */
+    SINKHOLE_BUILD_FULL,    /* more names than promised */
+    SINKHOLE_BUILD_RULES, /* a rule's feed is no policy; ids not ascending; an enum out of range */
+    SINKHOLE_BUILD_IO,    /* errno is set; nothing was published */
     SINKHOLE_BUILD_NO_MEMORY,
 };
 const char *sinkhole_build_status_text(enum sinkhole_build_status status);
@@ -63,7 +64,8 @@ struct sinkhole_head {
     const struct sinkhole_delta_name *delta; /* ascending keys */
     size_t delta_count;
 };
-/* Writes DIR/index/head.tmp, opens it with the reader (verify before the switch), renames it to head. */
+/* Writes DIR/index/head.tmp, opens it with the reader (verify before the switch), renames it to
+ * head. */
 enum sinkhole_build_status sinkhole_head_write(const char *dir, const struct sinkhole_head *head);
 /* Removes bases that neither the head nor `keep_base_id` names. */
 void sinkhole_index_sweep(const char *dir, uint64_t keep_base_id);

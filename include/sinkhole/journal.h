@@ -5,12 +5,13 @@
  *
  * A record is written with its commit word last; a killed process loses nothing that was committed.
  * A repeated hit (same client address, rule, asked name, type and transport, in the same window of
- * 900 ms or in the one after a busy one) raises the count of a record that is still open; the reader closes
- * a record by an atomic bit in its count word, after which the writer starts a new one. So counts are exact.
+ * 900 ms or in the one after a busy one) raises the count of a record that is still open; the
+ * reader closes a record by an atomic bit in its count word, after which the writer starts a new
+ * one. So counts are exact.
  *
- * Threads: a lane has one writer thread and, in another process, one reader; sinkhole_journal_tend is
- * for one more thread of the writer's process. Memory: segments of SINKHOLE_SEGMENT_BYTES, at most max_bytes
- * for the whole journal; past it hits are counted as dropped, never waited for.
+ * Threads: a lane has one writer thread and, in another process, one reader; sinkhole_journal_tend
+ * is for one more thread of the writer's process. Memory: segments of SINKHOLE_SEGMENT_BYTES, at
+ * most max_bytes for the whole journal; past it hits are counted as dropped, never waited for.
  */
 #ifndef SINKHOLE_JOURNAL_H
 #define SINKHOLE_JOURNAL_H
@@ -47,7 +48,8 @@ enum sinkhole_journal_status sinkhole_journal_open(const char *dir, unsigned lan
                                                    struct sinkhole_journal **ret_journal);
 struct sinkhole_lane *sinkhole_journal_lane(struct sinkhole_journal *journal, unsigned lane);
 /* One reply. hit->count is ignored (it is one). `hit->time_ms` is the caller's clock. Takes no
- * lock, heap or system call. False: no room, counted as a drop in the lane's segment-independent counter. */
+ * lock, heap or system call. False: no room, counted as a drop in the lane's segment-independent
+ * counter. */
 bool sinkhole_lane_append(struct sinkhole_lane *lane, const struct sinkhole_hit *hit);
 uint64_t sinkhole_lane_drops(const struct sinkhole_lane *lane);
 uint64_t sinkhole_lane_recorded(const struct sinkhole_lane *lane); /* replies, counts included */
@@ -68,7 +70,8 @@ struct sinkhole_record_id {
 };
 
 /* Lanes found are drained independently. */
-enum sinkhole_journal_status sinkhole_drain_open(const char *dir, struct sinkhole_drain **ret_drain);
+enum sinkhole_journal_status sinkhole_drain_open(const char *dir,
+                                                 struct sinkhole_drain **ret_drain);
 void sinkhole_drain_close(struct sinkhole_drain *drain);
 /* Looks for new lanes and segments; call it each round. Returns the number of lanes known. */
 unsigned sinkhole_drain_refresh(struct sinkhole_drain *drain);
@@ -87,14 +90,16 @@ enum sinkhole_journal_status sinkhole_drain_next(struct sinkhole_drain *drain, u
  * compressed to DIR/archive/ (zstd, fsync) and removed from the journal. */
 enum sinkhole_journal_status sinkhole_drain_acknowledge(struct sinkhole_drain *drain, unsigned lane,
                                                         uint64_t segment, uint64_t sequence);
-/* Records and replies not yet handed out (approximate while a writer writes), and the age of the oldest. */
+/* Records and replies not yet handed out (approximate while a writer writes), and the age of the
+ * oldest. */
 struct sinkhole_backlog {
     uint64_t records;
     uint64_t bytes;
     int64_t oldest_ms;  /* Unix ms; 0: none */
     uint64_t damaged;   /* records skipped since open */
 };
-void sinkhole_drain_backlog(const struct sinkhole_drain *drain, struct sinkhole_backlog *ret_backlog);
+void sinkhole_drain_backlog(const struct sinkhole_drain *drain,
+                            struct sinkhole_backlog *ret_backlog);
 /* Removes archive files older than this. Returns how many. */
 unsigned sinkhole_archive_purge(const char *dir, int64_t before_ms);
 /* Visits each record of one archived or live segment file, damaged ones left out. */

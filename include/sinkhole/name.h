@@ -56,9 +56,9 @@ enum sinkhole_name_status sinkhole_name_from_text(const char *text, size_t len,
 enum sinkhole_name_status sinkhole_name_from_wire(const uint8_t *wire, size_t len,
                                                   struct sinkhole_name *ret_name);
 
-/* Presentation form without trailing dot ("." for the root), octets outside ! to ~ and . \ " ( ) ; @ $
- * escaped as \DDD or \X (RFC 1035 5.1). `buf` of SINKHOLE_NAME_TEXT_MAX always suffices; a smaller
- * one gets a cut, terminated text. Returns the length written without terminator. */
+/* Presentation form without trailing dot ("." for the root), octets outside ! to ~ and . \ " ( ) ;
+ * @ $ escaped as \DDD or \X (RFC 1035 5.1). `buf` of SINKHOLE_NAME_TEXT_MAX always suffices; a
+ * smaller one gets a cut, terminated text. Returns the length written without terminator. */
 size_t sinkhole_name_to_text(const struct sinkhole_name *name, char *buf, size_t size);
 
 /* False when the name is the root or has an octet that no list can carry. */
@@ -66,7 +66,8 @@ bool sinkhole_key_from_name(const struct sinkhole_name *name, struct sinkhole_ke
 /* The same for the suffix of a checked wire form that starts at `off` (a label's length octet). */
 bool sinkhole_key_from_wire(const uint8_t *wire, size_t wire_len, size_t off,
                             struct sinkhole_key *ret_key);
-/* Checks everything (characters, lengths, hyphens): for keys that come from a file or from Redis. */
+/* Checks everything (characters, lengths, hyphens): for keys that come from a file or from Redis.
+ */
 enum sinkhole_name_status sinkhole_name_from_key(const char *key, size_t len,
                                                  struct sinkhole_name *ret_name);
 /* True when `name` is `ancestor` or lies below it. */

@@ -3,9 +3,9 @@
  * What a listed name means: rules and feed policies, as they cross from Redis to the index.
  *
  * A *rule* is the set of attributes that many names of one import share (a batch in Redis has one
- * rule, or one for each distinct scope/action/expiry in it). A listed name carries rule ids, one for each feed that
- * lists it. A *policy* belongs to a feed. Both stand in the index's head, so that a change of
- * either needs no new base.
+ * rule, or one for each distinct scope/action/expiry in it). A listed name carries rule ids, one
+ * for each feed that lists it. A *policy* belongs to a feed. Both stand in the index's head, so
+ * that a change of either needs no new base.
  *
  * Threads: values. Memory: fixed size, no pointers.
  */

@@ -36,9 +36,9 @@ struct sinkhole_settings {
 #define SINKHOLE_SETTINGS_ERROR_MAX 512
 
 /*
- * Loads `path`; NULL: $SINKHOLE_CONFIG, else SYSCONFDIR/sinkhole.yaml, and when that is not there, the
- * defaults. On failure returns NULL and puts one line "FILE:LINE: KEY: what was found; expected ..."
- * into `error`. Empty resolver_name and resolver_directory are filled in.
+ * Loads `path`; NULL: $SINKHOLE_CONFIG, else SYSCONFDIR/sinkhole.yaml, and when that is not there,
+ * the defaults. On failure returns NULL and puts one line "FILE:LINE: KEY: what was found; expected
+ * ..." into `error`. Empty resolver_name and resolver_directory are filled in.
  */
 struct sinkhole_settings *sinkhole_settings_load(const char *path,
                                                  char error[SINKHOLE_SETTINGS_ERROR_MAX]);

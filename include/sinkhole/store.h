@@ -3,7 +3,8 @@
  * Redis, synchronous: what commands and the publisher use. Every key stands in store_keys.h.
  *
  * A call that fails returns a class of error (facts of Redis, not of one command) and leaves one
- * sentence in sinkhole_store_error(). Time-outs on everything; after one the connection is made anew at the next call.
+ * sentence in sinkhole_store_error(). Time-outs on everything; after one the connection is made
+ * anew at the next call.
  *
  * Threads: one store handle, one thread. Memory: replies are bounded by the caller's limits.
  */
@@ -19,7 +20,7 @@
 
 enum sinkhole_store_status {
     SINKHOLE_STORE_OK = 0,
-    SINKHOLE_STORE_RETRY,     /* LOADING BUSY TRYAGAIN OOM MISCONF NOREPLICAS: same connection, later */
+    SINKHOLE_STORE_RETRY, /* LOADING BUSY TRYAGAIN OOM MISCONF NOREPLICAS: same connection, later */
     SINKHOLE_STORE_RECONNECT, /* READONLY MASTERDOWN EOF time-out CLUSTERDOWN, cannot connect */
     SINKHOLE_STORE_MOVED,     /* MOVED, ASK */
     SINKHOLE_STORE_OPERATOR,  /* NOAUTH WRONGPASS NOPERM WRONGTYPE, password file unreadable */
@@ -35,7 +36,8 @@ const char *sinkhole_store_status_text(enum sinkhole_store_status status);
 enum sinkhole_store_status sinkhole_store_classify(const char *error, size_t len);
 
 struct sinkhole_store; /* opaque */
-/* Does not fail when Redis is away: the first call does. NULL: no memory. `settings` outlives it. */
+/* Does not fail when Redis is away: the first call does. NULL: no memory. `settings` outlives it.
+ */
 struct sinkhole_store *sinkhole_store_new(const struct sinkhole_settings *settings);
 void sinkhole_store_free(struct sinkhole_store *store);
 /* One sentence about the last failed call: what was tried, where, why, what to do. Never NULL. */

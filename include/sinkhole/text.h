@@ -13,8 +13,9 @@
 
 #include "sinkhole/name.h"
 
-/* A name as UTF-8 text, U-labels or A-labels, normalised to NFC, IDNA 2008 (libidn2); the ideographic full
- * stops are dots. An invalid A-label is refused. Status as sinkhole_name_from_text; CHARACTER also for what IDNA refuses. */
+/* A name as UTF-8 text, U-labels or A-labels, normalised to NFC, IDNA 2008 (libidn2); the
+ * ideographic full stops are dots. An invalid A-label is refused. Status as
+ * sinkhole_name_from_text; CHARACTER also for what IDNA refuses. */
 enum sinkhole_name_status sinkhole_text_name(const char *text, size_t len,
                                              struct sinkhole_name *ret_name);
 /* U-label form for people, terminated, at most `size`; falls back to the A-label form. */
@@ -38,12 +39,13 @@ enum sinkhole_suffix_kind sinkhole_suffix_kind(const struct sinkhole_suffixes *s
 bool sinkhole_suffixes_knows(const struct sinkhole_suffixes *suffixes,
                              const struct sinkhole_name *name);
 /* Registrable domain (suffix and one label); false when the name is itself a suffix. */
-bool sinkhole_registrable(const struct sinkhole_suffixes *suffixes, const struct sinkhole_name *name,
-                          struct sinkhole_name *ret_domain);
+bool sinkhole_registrable(const struct sinkhole_suffixes *suffixes,
+                          const struct sinkhole_name *name, struct sinkhole_name *ret_domain);
 /* Version or date of the list for messages, never NULL. */
 const char *sinkhole_suffixes_version(const struct sinkhole_suffixes *suffixes);
 
-/* Changes of one octet that make `b` of `a`, for "did you mean"; words of 63 octets and more: 63. */
+/* Changes of one octet that make `b` of `a`, for "did you mean"; words of 63 octets and more: 63.
+ */
 unsigned sinkhole_edit_distance(const char *a, const char *b);
 
 #endif

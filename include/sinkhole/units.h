@@ -33,7 +33,8 @@ size_t sinkhole_prefix_to_text(const struct sinkhole_prefix *prefix, char *buf, 
 struct sinkhole_units; /* opaque: prefix -> value */
 struct sinkhole_units *sinkhole_units_new(void); /* NULL: no memory */
 void sinkhole_units_free(struct sinkhole_units *units);
-/* `value` is the caller's number for the unit. False: full, no memory, or the prefix is there with another value. */
+/* `value` is the caller's number for the unit. False: full, no memory, or the prefix is there with
+ * another value. */
 bool sinkhole_units_add(struct sinkhole_units *units, const struct sinkhole_prefix *prefix,
                         uint32_t value);
 /* Longest match. False: nobody's. */

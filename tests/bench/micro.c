@@ -239,7 +239,8 @@ static int run_latency(char **argv)
     return 0;
 }
 
-/* hits SETTINGS N UNITS FILE: N hits in Redis of the clients of so many units, and the units file. */
+/* hits SETTINGS N UNITS FILE: N hits in Redis of the clients of so many units, and the units file.
+ */
 static int run_hits(char **argv)
 {
     char error[SINKHOLE_SETTINGS_ERROR_MAX], key[128];
@@ -253,7 +254,8 @@ static int run_hits(char **argv)
         return fail(argv[0], settings == NULL ? error : "units file");
     fprintf(out, "unit_id,name,prefixes,contact,head,email,phone,language\n");
     for (unsigned i = 0; i < units; i++)
-        fprintf(out, "U%03u,Don vi %u,10.%u.%u.0/24,,,u%u@example.vn,,vi\n", i, i, i / 256, i % 256, i);
+        fprintf(out, "U%03u,Don vi %u,10.%u.%u.0/24,,,u%u@example.vn,,vi\n", i, i, i / 256, i % 256,
+                i);
     fclose(out);
     redis = redisConnectUnix(settings->redis_socket);
     if (redis == NULL || redis->err != 0)
@@ -278,7 +280,8 @@ static int run_hits(char **argv)
                            (const void *)value, len);
         if (i % 1000 == 999 || i + 1 == count) {
             for (unsigned k = 0; k < i % 1000 + 1; k++) {
-                if (redisGetReply(redis, (void **)&reply) != REDIS_OK || reply->type == REDIS_REPLY_ERROR)
+                if (redisGetReply(redis, (void **)&reply) != REDIS_OK ||
+                    reply->type == REDIS_REPLY_ERROR)
                     return fail(key, "XADD refused");
                 freeReplyObject(reply);
             }

@@ -15,7 +15,8 @@ static bool same(const struct sinkhole_hit *a, const struct sinkhole_hit *b)
            a->action == b->action && a->rcode == b->rcode && a->flags == b->flags &&
            memcmp(&a->client, &b->client, sizeof(a->client)) == 0 &&
            memcmp(&a->answer, &b->answer, sizeof(a->answer)) == 0 &&
-           a->qname.wire_len == b->qname.wire_len && a->indicator.wire_len == b->indicator.wire_len &&
+           a->qname.wire_len == b->qname.wire_len &&
+           a->indicator.wire_len == b->indicator.wire_len &&
            memcmp(a->qname.wire, b->qname.wire, a->qname.wire_len) == 0 &&
            memcmp(a->indicator.wire, b->indicator.wire, a->indicator.wire_len) == 0;
 }

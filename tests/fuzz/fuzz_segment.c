@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Any octets as a segment. First octet 0: the rest is a file, packed or not, as it is. Else the rest
- * follows a good header, and every frame that looks like a record's gets its checksum put right, so
- * that what is behind the checksum is reached too. Records come in order and are counted or missed.
+ * Any octets as a segment. First octet 0: the rest is a file, packed or not, as it is. Else the
+ * rest follows a good header, and every frame that looks like a record's gets its checksum put
+ * right, so that what is behind the checksum is reached too. Records come in order and are counted
+ * or missed.
  */
 #define _GNU_SOURCE 1
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Hits to write, and a folder to write them in. Threads: none. Memory: the folder is the caller's to remove.
+ * Hits to write, and a folder to write them in. Threads: none. Memory: the folder is the caller's
+ * to remove.
  */
 #ifndef SINKHOLE_TESTS_JOURNAL_SAMPLE_H
 #define SINKHOLE_TESTS_JOURNAL_SAMPLE_H

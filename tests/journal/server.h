@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A redis-server of the test's own on a Unix socket in its folder. Threads: none. Memory: the caller's.
+ * A redis-server of the test's own on a Unix socket in its folder. Threads: none. Memory: the
+ * caller's.
  */
 #ifndef SINKHOLE_TESTS_JOURNAL_SERVER_H
 #define SINKHOLE_TESTS_JOURNAL_SERVER_H
@@ -58,9 +59,9 @@ static inline void server_start(struct server *server)
 
         dup2(null, 1);
         dup2(null, 2);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", server->socket, "--dir",
-               server->dir, "--save", "", "--appendonly", "yes", "--appendfsync", "no", "--daemonize",
-               "no", (char *)NULL);
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", server->socket,
+               "--dir", server->dir, "--save", "", "--appendonly", "yes", "--appendfsync", "no",
+               "--daemonize", "no", (char *)NULL);
         _exit(127);
     }
     server_connect(server);

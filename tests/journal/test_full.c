@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A full disk drops hits and counts them; it never kills the writer. On a tmpfs of its own, for which
- * the test must be root; skipped (77) otherwise.
+ * A full disk drops hits and counts them; it never kills the writer. On a tmpfs of its own, for
+ * which the test must be root; skipped (77) otherwise.
  */
 #include "sample.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Hits are found in Redis by resolver and time, and as they come. Skipped (77) without redis-server. */
+/* Hits are found in Redis by resolver and time, and as they come. Skipped (77) without
+ * redis-server. */
 #include "server.h"
 
 #include <inttypes.h>

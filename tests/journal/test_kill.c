@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A writer killed at any moment loses nothing that it had appended and doubles nothing, whatever the
- * reader does meanwhile, and the reader may be killed as well.
+ * A writer killed at any moment loses nothing that it had appended and doubles nothing, whatever
+ * the reader does meanwhile, and the reader may be killed as well.
  *
  * Children write hits of numbered clients and keep a ledger in shared memory: `begun` before an
- * append, `done` after it. What the reader finds of a client lies between the two, and differs from `done` by
- * at most one reply for each kill. Reading goes on in children that are killed too; they hand over through
- * a shared table, in which a record's identity decides whether it is new, as Redis does.
+ * append, `done` after it. What the reader finds of a client lies between the two, and differs from
+ * `done` by at most one reply for each kill. Reading goes on in children that are killed too; they
+ * hand over through a shared table, in which a record's identity decides whether it is new, as
+ * Redis does.
  */
 #include "sample.h"
 
@@ -85,7 +86,8 @@ static void write_until_killed(uint64_t seed)
     }
 }
 
-/* Finishes the hand-over that is noted, if it was noted whole; doing so twice is the same as once. */
+/* Finishes the hand-over that is noted, if it was noted whole; doing so twice is the same as once.
+ */
 static void hand_over_finish(void)
 {
     if (atomic_load(&ledger->noted)) {

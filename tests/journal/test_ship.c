@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Shipping into a real Redis: each record once, whatever happens to Redis, the agent or the journal.
- * Skipped (77) where there is no redis-server.
+ * Shipping into a real Redis: each record once, whatever happens to Redis, the agent or the
+ * journal. Skipped (77) where there is no redis-server.
  */
 #include "server.h"
 
@@ -24,7 +24,7 @@ struct fixture {
     char last_text[256];
 };
 
-/* --- the shipper's surroundings ------------------------------------------------------------------ */
+/* --- the shipper's surroundings -------------------------------------------------------------- */
 
 static void on_event(void *arg, enum sinkhole_severity severity, const char *code, const char *text)
 {
@@ -96,7 +96,8 @@ static void run_turns(struct fixture *f, unsigned turns)
 
 static void journal_open(struct fixture *f, unsigned lanes)
 {
-    assert_int_equal(sinkhole_journal_open(f->server.dir, lanes, ROOM, &f->journal), SINKHOLE_JOURNAL_OK);
+    assert_int_equal(sinkhole_journal_open(f->server.dir, lanes, ROOM, &f->journal),
+                     SINKHOLE_JOURNAL_OK);
 }
 
 /* `count` distinct hits, spread over the lanes. */
@@ -168,7 +169,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- facts ------------------------------------------------------------------------------------------ */
+/* --- facts
+ * ------------------------------------------------------------------------------------------ */
 
 static void each_record_once_with_its_own_id(void **state)
 {

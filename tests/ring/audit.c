@@ -133,7 +133,8 @@ static int audit_report(const struct audit *a, uint64_t unanswered)
 
 static const char usage[] =
     "usage: audit --config SETTINGS --ledger FILE [--unanswered N] [--under SUFFIX]\n"
-    "Compares flood's ledger with the hits in Redis, prints one line of JSON; exit 1 when they differ.\n";
+    "Compares flood's ledger with the hits in Redis, prints one line of JSON; exit 1 when they "
+    "differ.\n";
 
 int main(int argc, char **argv)
 {

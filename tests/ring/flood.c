@@ -225,7 +225,8 @@ static unsigned client_send(struct flood *f, struct client *c, unsigned most)
     return (unsigned)sent;
 }
 
-/* Is the first A record of the answer the expected address? Skips the question and one owner name. */
+/* Is the first A record of the answer the expected address? Skips the question and one owner name.
+ */
 static bool answer_is(const struct flood *f, const uint8_t *buf, size_t len)
 {
     size_t at = 12;
@@ -406,8 +407,10 @@ static void flood_report(struct flood *f, double seconds)
     }
     if (f->ledger != NULL)
         fclose(f->ledger);
-    printf("{\"seconds\": %.3f, \"sent\": %llu, \"answered\": %llu, \"unanswered\": %llu, \"sinkholed\": %llu,"
-           " \"qps\": %.0f, \"us_p50\": %llu, \"us_p99\": %llu, \"us_p999\": %llu, \"us_max\": %llu}\n",
+    printf("{\"seconds\": %.3f, \"sent\": %llu, \"answered\": %llu, \"unanswered\": %llu, "
+           "\"sinkholed\": %llu,"
+           " \"qps\": %.0f, \"us_p50\": %llu, \"us_p99\": %llu, \"us_p999\": %llu, \"us_max\": "
+           "%llu}\n",
            seconds, (unsigned long long)sent, (unsigned long long)answered,
            (unsigned long long)(sent - answered), (unsigned long long)sunk,
            (double)answered / seconds, (unsigned long long)percentile(f, answered, 0.5),

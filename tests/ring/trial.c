@@ -3,9 +3,9 @@
  * How long from a publication until the resolver enforces it, and from the withdrawal until the
  * name resolves again; many times, for names that the resolver has in its cache.
  *
- * The clock starts before the publication's first command to Redis. Each trial: ask until the real answer
- * comes from the cache, publish, ask every 2 ms until sinkholed, withdraw, ask until real again.
- * Threads: one. Memory: one number a trial.
+ * The clock starts before the publication's first command to Redis. Each trial: ask until the real
+ * answer comes from the cache, publish, ask every 2 ms until sinkholed, withdraw, ask until real
+ * again. Threads: one. Memory: one number a trial.
  */
 #include "config.h"
 

@@ -319,7 +319,8 @@ static void a_feed_goes_with_all_that_is_its(void **state)
     put_feed(store, "own");
     id = publish_lines(store, "ais", 0, LINES("+com a", "+com b"), 0);
     publish_lines(store, "own", 0, LINES("+com a"), 0);
-    assert_store(store, sinkhole_feed_remove(store, "ais", NULL, NULL, &generation), SINKHOLE_STORE_OK);
+    assert_store(store, sinkhole_feed_remove(store, "ais", NULL, NULL, &generation),
+                 SINKHOLE_STORE_OK);
     assert_int_equal(generation, 5);
     assert_list(store, "com a:2");
     assert_store(store, sinkhole_feed_get(store, "ais", &feed), SINKHOLE_STORE_ABSENT);
@@ -328,7 +329,8 @@ static void a_feed_goes_with_all_that_is_its(void **state)
     assert_int_equal(redis_integer(&redis, "EXISTS sinkhole:{bl}:history:ais "
                                            "sinkhole:{bl}:undo:ais:3"),
                      0);
-    assert_store(store, sinkhole_feed_remove(store, "ais", NULL, NULL, &generation), SINKHOLE_STORE_ABSENT);
+    assert_store(store, sinkhole_feed_remove(store, "ais", NULL, NULL, &generation),
+                 SINKHOLE_STORE_ABSENT);
 }
 
 static void staged_imports_come_back_whole(void **state)
